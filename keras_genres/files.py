@@ -1,0 +1,141 @@
+"""Files that appear whole or not at all."""
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from keras_genres.errors import UserError
+
+_MENDABLE = {
+    errno.ENOSPC: "no space left on the disk; free some and try again",
+    errno.EDQUOT: "the disk quota is used up; free some space and try again",
+    errno.EACCES: "permission denied; choose a place you may write to",
+    errno.EPERM: "operation not permitted; choose a place you may write to",
+    errno.EROFS: "the file system is read-only; choose another place",
+}
+
+
+def explain_os_error(error):
+    """Return one line for an error of the disk that the user can mend, or `None`.
+
+    HDF5 and TensorFlow wrap the system's error in exceptions of their own, so
+    the text of the whole chain is searched when there is no `errno`.
+    """
+    seen = error
+    while seen is not None:
+        code = getattr(seen, "errno", None)
+        if code is None and "No space left on device" in str(seen):
+            code = errno.ENOSPC
+        if code is None and "Disk quota exceeded" in str(seen):
+            code = errno.EDQUOT
+        if code is None and f"errno = {errno.ENOSPC}" in str(seen):
+            code = errno.ENOSPC
+        if code in _MENDABLE:
+            name = getattr(seen, "filename", None)
+            return (
+                f"Could not write {name}: {_MENDABLE[code]}."
+                if name
+                else (f"Could not write: {_MENDABLE[code]}.")
+            )
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+@contextlib.contextmanager
+def whole_file(path, mode="w"):
+    """Open a file for writing that replaces `path` only when the block ends well.
+
+    Text is UTF-8 with `\\n` line ends. The content is synced before the
+    rename, so a power cut leaves the old file or the new one.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    try:
+        with os.fdopen(handle, mode, **text) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(scratch, 0o666 & ~umask)  # mkstemp makes files only their owner can read
+        os.replace(scratch, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(scratch)
+        raise
+
+
+def write_text(path, text):
+    """Write `text` to `path`, whole or not at all."""
+    with whole_file(path) as file:
+        file.write(text)
+
+
+def write_json(path, value):
+    """Write `value` as indented JSON to `path`, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path):
+    """Read a JSON file.
+
+    Raises:
+        UserError: If there is no such file, or it is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"There is no {path}.") from None
+    except (ValueError, OSError) as error:
+        raise UserError(f"{path} is not readable JSON: {error}.") from None
+
+
+@contextlib.contextmanager
+def whole_folder(path, overwrite=False):
+    """Give a scratch folder that becomes `path` only when the block ends well.
+
+    The scratch folder stands beside `path` as `NAME.partial`. When the block
+    fails it is removed, unless the block left a file called `.keep` in it.
+
+    Args:
+        path: The folder to make.
+        overwrite: Replace a folder (or an interrupted `.partial`) that is there.
+
+    Raises:
+        UserError: If `path` or its `.partial` is there and `overwrite` is not set.
+    """
+    path = Path(path)
+    scratch = path.with_name(path.name + ".partial")
+    for there in (path, scratch):
+        if not overwrite and there.exists() and not _is_empty_folder(there):
+            raise UserError(
+                f"{there} is there already. Choose another --out, or pass --overwrite to replace it."
+            )
+    if scratch.exists():
+        shutil.rmtree(scratch)
+    scratch.mkdir(parents=True)
+    try:
+        yield scratch
+    except BaseException:
+        if not (scratch / ".keep").exists():
+            shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    (scratch / ".keep").unlink(missing_ok=True)
+    if path.exists():
+        old = path.with_name(path.name + ".old")
+        shutil.rmtree(old, ignore_errors=True)
+        path.rename(old)
+        scratch.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        scratch.rename(path)
+
+
+def _is_empty_folder(path):
+    return path.is_dir() and not any(path.iterdir())

@@ -1,0 +1,387 @@
+"""Every setting: its default, meaning and unit, once.
+
+Resolved in this order: the defaults here, then `--config FILE` (YAML), then
+`--set section.name=value`. The string below a field is its documentation;
+`keras-genres settings` prints it.
+"""
+
+import ast
+import dataclasses
+import difflib
+import inspect
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import yaml
+
+from keras_genres.errors import UserError
+
+
+@dataclass(frozen=True)
+class PrepareSettings:
+    """How `data prepare` reads, checks, groups and splits posters."""
+
+    seed: int = 0
+    """Seed of the split."""
+    val_fraction: float = 0.15
+    """Share of posters for validation, where early stopping and thresholds are chosen."""
+    test_fraction: float = 0.15
+    """Share of posters for the test, which nothing is chosen on."""
+    max_megapixels: float = 64.0
+    """Posters above this many million pixels are rejected before they are decoded."""
+    near_duplicate_bits: int = 6
+    """Two posters are one picture if at most this many bits of their perceptual hashes differ."""
+    stock_films: int = 10
+    """A picture that at least this many films share is a stock "no poster" picture: left out."""
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """How posters become batches."""
+
+    height: int | None = None
+    """Rows of pixels the network sees; empty: the backbone's own size."""
+    width: int | None = None
+    """Columns of pixels the network sees; empty: the backbone's own size."""
+    fit: Literal["squeeze", "crop", "pad"] = "squeeze"
+    """How a portrait poster fills that shape: squeezed (the paper), cropped at the centre, padded."""
+    cache: Literal["auto", "memory", "disk", "off"] = "auto"
+    """Where decoded posters are kept; `auto` takes memory if they fit the budget, else disk."""
+    cache_memory_gib: float = 4.0
+    """Most memory the decoded posters may take, in GiB."""
+    cache_folder: str | None = None
+    """Folder of the disk cache; empty: `keras-genres` in the user's cache folder."""
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """How training posters are varied (section 4.1 of the paper). 0 turns a part off."""
+
+    flip: bool = True
+    """Mirror half of the posters left to right."""
+    rotation_degrees: float = 15.0
+    """Rotate by up to this many degrees, either way."""
+    shift: float = 0.05
+    """Move by up to this share of the height and width, either way."""
+    scale: float = 0.1
+    """Grow or shrink by up to this share."""
+    brightness: float = 0.2
+    """Multiply by a factor of 1 ± this."""
+    contrast: float = 0.2
+    """Blend with the mean grey by a factor of 1 ± this."""
+    saturation: float = 0.2
+    """Blend with the grey picture by a factor of 1 ± this."""
+    hue: float = 0.02
+    """Turn the hue by up to this share of the colour circle, either way."""
+    fill: Literal["reflect", "black"] = "reflect"
+    """What shows where the picture was moved away."""
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The network."""
+
+    backbone: str = "efficientnetv2s"
+    """Name in the table that `keras-genres backbones` prints."""
+    weights: str | None = None
+    """`imagenet`, `none` or a weight file; empty: `imagenet`, or `none` where there is none."""
+    pooling: Literal["avg", "max"] = "avg"
+    """Global pooling below the head."""
+    dropout: float = 0.2
+    """Share of pooled features dropped in training."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The two stages: head first, then the top blocks at a lower rate (section 4.3 of the paper).
+
+    Empty stage settings are the paper's for a pretrained backbone. A backbone
+    without weights has nothing to keep frozen: it starts with all open.
+    """
+
+    seed: int = 0
+    """Seed of initial weights, data order, augmentation and dropout."""
+    batch_size: int = 32
+    """Posters in a training step, over all devices."""
+    head_epochs: int | None = None
+    """Epochs with the backbone frozen; empty: 10, or 0 without pretrained weights."""
+    head_learning_rate: float = 1e-4
+    """Adam step size while the backbone is frozen."""
+    epochs: int = 90
+    """Most epochs after unfreezing; early stopping may end sooner."""
+    learning_rate: float | None = None
+    """Adam step size after unfreezing; empty: 1e-5, or 1e-3 without pretrained weights."""
+    unfreeze: str | None = None
+    """`all`, `none` or blocks (`blocks 4-6,top`, `block6`); empty: the backbone's, or all."""
+    keep_batchnorm_still: bool = True
+    """Keep BatchNormalization of a pretrained backbone at its ImageNet statistics."""
+    step_epochs: int = 15
+    """StepLR: epochs of a stage after which the rate falls."""
+    gamma: float = 0.5
+    """StepLR: factor the rate falls by."""
+    # BCE leaves rare genres far below 0.5, so at 0.5 an epoch is judged by how
+    # well it is calibrated, not by how well it ranks: a frozen VGG16 of the
+    # paper has 0.14 at 0.5 and 0.34 tuned. The model is used with tuned
+    # thresholds, so tuned is what is watched.
+    monitor: Literal["val_macro_f1_tuned", "val_macro_f1"] = "val_macro_f1_tuned"
+    """Validation macro F1 that is watched: at the epoch's best thresholds, or at 0.5."""
+    patience: int = 10
+    """Epochs of the last stage without a better score before stopping."""
+    loss: Literal["bce", "weighted_bce", "focal"] = "bce"
+    """Binary cross-entropy, the same with a weight on rare genres' positives, or focal loss."""
+    pos_weight_cap: float = 10.0
+    """`weighted_bce`: largest weight (negatives / positives of a genre in the training split)."""
+    focal_gamma: float = 2.0
+    """`focal`: how strongly easy decisions are played down."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Number format of the layers; `auto`: bfloat16 or float16 on a GPU, float32 on a CPU."""
+    jit: Literal["auto", "on", "off"] = "auto"
+    """Compile with XLA; `auto`: on a GPU."""
+    devices: Literal["auto", "one", "all"] = "auto"
+    """Use one device or all GPUs of the machine; `auto`: all."""
+    tensorboard: bool = False
+    """Also write TensorBoard logs to the run folder."""
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """How thresholds and intervals are made from saved scores."""
+
+    thresholds: Literal["exact", "grid"] = "exact"
+    """Best F1 over every cut point of the validation scores, or over the paper's grid."""
+    grid_step: float = 0.05
+    """`grid`: distance between thresholds."""
+    resamples: int = 1000
+    """Bootstrap resamples of groups; 0 for no intervals."""
+    confidence: float = 0.95
+    """Coverage of the bootstrap intervals."""
+    seed: int = 0
+    """Seed of the bootstrap."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a run, by section."""
+
+    model: ModelSettings = field(default_factory=ModelSettings)
+    input: InputSettings = field(default_factory=InputSettings)
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
+
+    def __post_init__(self):
+        for section in dataclasses.fields(self):
+            check_ranges(getattr(self, section.name), section.name + ".")
+
+    def replace(self, changes):
+        """Return a copy with `{"section.name": value}` changed.
+
+        Values may be strings, as they come from the command line.
+
+        Raises:
+            UserError: For an unknown name (with the near miss) or an unfit value.
+        """
+        sections = {part.name: {} for part in dataclasses.fields(self)}
+        for name, value in changes.items():
+            section, _, key = name.partition(".")
+            if section not in sections or not key:
+                raise UserError(_unknown(name, setting_names()))
+            part = getattr(self, section)
+            sections[section][key] = read_value(type(part), key, value, prefix=f"{section}.")
+        return dataclasses.replace(
+            self,
+            **{
+                section: dataclasses.replace(getattr(self, section), **values)
+                for section, values in sections.items()
+                if values
+            },
+        )
+
+    def to_dict(self):
+        """Return the settings as nested plain dictionaries."""
+        return dataclasses.asdict(self)
+
+    def to_yaml(self):
+        """Return the settings as YAML text."""
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+
+
+def load_settings(config=None, overrides=()):
+    """Resolve settings: defaults, then a YAML file, then `section.name=value` strings.
+
+    Args:
+        config: Path of a YAML file, or `None`.
+        overrides: Strings such as `"training.batch_size=64"`.
+
+    Raises:
+        UserError: For a file that cannot be read, an unknown name or an unfit value.
+    """
+    settings = Settings()
+    if config is not None:
+        settings = settings.replace(_flatten(_read_yaml(config), config))
+    changes = {}
+    for override in overrides:
+        name, equals, value = override.partition("=")
+        if not equals:
+            raise UserError(
+                f"--set takes NAME=VALUE, for example training.batch_size=64. Received: {override!r}"
+            )
+        changes[name.strip()] = value.strip()
+    return settings.replace(changes)
+
+
+def setting_names():
+    """Return every `section.name` in order."""
+    return [
+        f"{section.name}.{part.name}"
+        for section in dataclasses.fields(Settings)
+        for part in dataclasses.fields(section.default_factory)
+    ]
+
+
+def describe_settings(cls=Settings, prefix=""):
+    """Return `(name, default, meaning)` of every setting, in order."""
+    rows = []
+    hints = typing.get_type_hints(cls)
+    meanings = _meanings(cls)
+    for part in dataclasses.fields(cls):
+        if dataclasses.is_dataclass(hints[part.name]):
+            rows += describe_settings(hints[part.name], f"{prefix}{part.name}.")
+        else:
+            rows.append((prefix + part.name, part.default, meanings.get(part.name)))
+    return rows
+
+
+def read_value(cls, name, value, prefix=""):
+    """Turn a string or YAML value into what field `name` of dataclass `cls` holds.
+
+    Raises:
+        UserError: For an unknown name or a value of another type.
+    """
+    hints = typing.get_type_hints(cls)
+    if name not in hints:
+        raise UserError(_unknown(prefix + name, setting_names() if prefix else list(hints)))
+    return _convert(prefix + name, value, hints[name])
+
+
+def check_ranges(section, prefix=""):
+    """Check the numbers of a section.
+
+    Raises:
+        UserError: If a number is out of its range.
+    """
+    for part in dataclasses.fields(section):
+        value = getattr(section, part.name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        low, high = _RANGES.get(part.name, (0, float("inf")))
+        if not low <= value <= high:
+            wanted = f"between {low} and {high}" if high < float("inf") else f"at least {low}"
+            raise UserError(f"{prefix}{part.name} must be {wanted}. Received: {value}")
+
+
+_RANGES = {
+    "batch_size": (1, 65536),
+    "height": (16, 4096),
+    "width": (16, 4096),
+    "dropout": (0, 0.95),
+    "val_fraction": (0.01, 0.98),
+    "test_fraction": (0.01, 0.98),
+    "max_megapixels": (0.01, 1000),
+    "near_duplicate_bits": (0, 16),
+    "stock_films": (3, float("inf")),
+    "rotation_degrees": (0, 180),
+    "shift": (0, 0.5),
+    "scale": (0, 0.9),
+    "brightness": (0, 1),
+    "contrast": (0, 1),
+    "saturation": (0, 1),
+    "hue": (0, 0.5),
+    "step_epochs": (1, float("inf")),
+    "gamma": (1e-6, 1),
+    "grid_step": (0.001, 0.5),
+    "confidence": (0.5, 0.999),
+    "pos_weight_cap": (1, float("inf")),
+    "patience": (1, float("inf")),
+}
+
+
+def _convert(name, value, hint):
+    if isinstance(hint, types.UnionType):
+        if value is None or (isinstance(value, str) and value.lower() in ("", "null")):
+            return None
+        hint = next(part for part in hint.__args__ if part is not type(None))
+    if typing.get_origin(hint) is Literal:
+        # YAML reads a bare `off` or `on` as a truth value.
+        value = {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+        if value in hint.__args__:
+            return value
+        raise UserError(f"{name} must be one of {', '.join(hint.__args__)}. Received: {value!r}")
+    if hint is bool:
+        text = str(value).lower()
+        if text in ("true", "yes", "on", "1"):
+            return True
+        if text in ("false", "no", "off", "0"):
+            return False
+        raise UserError(f"{name} must be true or false. Received: {value!r}")
+    try:
+        if isinstance(value, bool) or isinstance(value, dict | list):
+            raise ValueError
+        if hint is int and isinstance(value, float) and not value.is_integer():
+            raise ValueError
+        number = hint(value)
+    except (TypeError, ValueError):
+        kind = {int: "a whole number", float: "a number", str: "a text"}[hint]
+        raise UserError(f"{name} must be {kind}. Received: {value!r}") from None
+    if isinstance(number, float) and number != number:
+        raise UserError(f"{name} must be a number. Received: {value!r}")
+    return number
+
+
+def _unknown(name, known):
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"Unknown setting {name!r}.{hint} `keras-genres settings` lists them all."
+
+
+def _read_yaml(path):
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"Cannot read {path}: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is not YAML: {reason}.") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise UserError(
+            f"{path} must hold sections such as `training:`. Received: {type(values).__name__}"
+        )
+    return values
+
+
+def _flatten(values, path):
+    flat = {}
+    for section, parts in values.items():
+        if not isinstance(parts, dict):
+            raise UserError(
+                f"{path}: {section!r} must be a section with settings below it. Received: {parts!r}"
+            )
+        flat |= {f"{section}.{name}": value for name, value in parts.items()}
+    return flat
+
+
+def _meanings(cls):
+    """Map field names to the string that stands below each in the source."""
+    body = ast.parse(inspect.getsource(cls)).body[0].body
+    return {
+        field_.target.id: text.value.value
+        for field_, text in zip(body, body[1:], strict=False)
+        if isinstance(field_, ast.AnnAssign)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+    }
