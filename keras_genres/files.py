@@ -115,7 +115,7 @@ def whole_folder(path, overwrite=False):
     for there in (path, scratch):
         if not overwrite and there.exists() and not _is_empty_folder(there):
             raise UserError(
-                f"{there} is there already. Choose another --out, or pass --overwrite to replace it."
+                f"{there} is there already. Choose another --out, or replace it with --overwrite."
             )
     if scratch.exists():
         shutil.rmtree(scratch)

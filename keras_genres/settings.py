@@ -9,6 +9,7 @@ import ast
 import dataclasses
 import difflib
 import inspect
+import itertools
 import types
 import typing
 from dataclasses import dataclass, field
@@ -47,7 +48,7 @@ class InputSettings:
     width: int | None = None
     """Columns of pixels the network sees; empty: the backbone's own size."""
     fit: Literal["squeeze", "crop", "pad"] = "squeeze"
-    """How a portrait poster fills that shape: squeezed (the paper), cropped at the centre, padded."""
+    """How a poster fills that shape: squeezed (the paper), cropped at the centre or padded."""
     cache: Literal["auto", "memory", "disk", "off"] = "auto"
     """Where decoded posters are kept; `auto` takes memory if they fit the budget, else disk."""
     cache_memory_gib: float = 4.0
@@ -227,7 +228,7 @@ def load_settings(config=None, overrides=()):
         name, equals, value = override.partition("=")
         if not equals:
             raise UserError(
-                f"--set takes NAME=VALUE, for example training.batch_size=64. Received: {override!r}"
+                f"--set takes NAME=VALUE, as in training.batch_size=64. Received: {override!r}"
             )
         changes[name.strip()] = value.strip()
     return settings.replace(changes)
@@ -328,7 +329,7 @@ def _convert(name, value, hint):
             return False
         raise UserError(f"{name} must be true or false. Received: {value!r}")
     try:
-        if isinstance(value, bool) or isinstance(value, dict | list):
+        if isinstance(value, bool | dict | list):
             raise ValueError
         if hint is int and isinstance(value, float) and not value.is_integer():
             raise ValueError
@@ -380,7 +381,7 @@ def _meanings(cls):
     body = ast.parse(inspect.getsource(cls)).body[0].body
     return {
         field_.target.id: text.value.value
-        for field_, text in zip(body, body[1:], strict=False)
+        for field_, text in itertools.pairwise(body)
         if isinstance(field_, ast.AnnAssign)
         and isinstance(text, ast.Expr)
         and isinstance(text.value, ast.Constant)
