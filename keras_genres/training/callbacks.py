@@ -1,0 +1,308 @@
+"""What happens between epochs: unfreezing, StepLR, validation, early stopping, history.
+
+Keras has no macro-F1 stopping over two stages, no StepLR and no unfreezing.
+All of them stand in one `fit` call, so that the best epoch is remembered
+across the stages.
+"""
+
+import csv
+import os
+import sys
+import time
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from keras_genres.errors import UserError
+from keras_genres.evaluation.metrics import macro_f1, pick
+from keras_genres.evaluation.thresholds import tuned_macro_f1
+from keras_genres.training.stages import step_learning_rate
+
+HISTORY_COLUMNS = (
+    "epoch",
+    "stage",
+    "learning_rate",
+    "loss",
+    "val_loss",
+    "val_macro_f1",
+    "val_macro_f1_tuned",
+    "seconds",
+    "is_best",
+)
+
+
+def say(text):
+    """Print a line on stderr without breaking a progress bar."""
+    tqdm.write(text, file=sys.stderr)
+
+
+class Unfreeze(keras.callbacks.Callback):
+    """Open the blocks of a later stage when its first epoch begins.
+
+    The optimizer starts afresh: Adam's moving averages belong to the head's
+    stage and are not carried over.
+
+    Args:
+        stage: The `Stage` to begin.
+        open_blocks: Called with the model; sets what is trainable.
+        recompile: Called with the model and the learning rate; compiles it with
+            a new optimizer, the same loss and the same precision.
+    """
+
+    def __init__(self, stage, open_blocks, recompile):
+        super().__init__()
+        self.stage = stage
+        self.open_blocks = open_blocks
+        self.recompile = recompile
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # At epoch begin, not end: compile() clears stop_training, so at epoch
+        # end it would undo early stopping.
+        if epoch != self.stage.first_epoch:
+            return
+        model = self.model
+        self.open_blocks(model)
+        self.recompile(model, self.stage.learning_rate)
+        # fit() holds the old step; a new one and its optimizer slots must be
+        # there before the first batch.
+        model.optimizer.build(model.trainable_variables)
+        model.make_train_function(force=True)
+        say(
+            f"Epoch {epoch + 1}: unfroze {', '.join(self.stage.blocks)}, "
+            f"learning rate {self.stage.learning_rate:.0e}"
+        )
+
+
+class StepLR(keras.callbacks.Callback):
+    """Multiply the learning rate by `gamma` every `step_epochs` epochs of a stage.
+
+    Args:
+        stages: The run's `Stage`s.
+        step_epochs: Epochs between two falls, counted from the stage's first.
+        gamma: Factor in (0, 1].
+
+    Source: `torch.optim.lr_scheduler.StepLR`, which the paper used.
+    """
+
+    def __init__(self, stages, step_epochs, gamma):
+        super().__init__()
+        self.stages = stages
+        self.step_epochs = step_epochs
+        self.gamma = gamma
+
+    def on_epoch_begin(self, epoch, logs=None):
+        stage = [stage for stage in self.stages if stage.first_epoch <= epoch][-1]
+        rate = step_learning_rate(stage, epoch, self.step_epochs, self.gamma)
+        self.model.optimizer.learning_rate = rate
+
+
+class Validate(keras.callbacks.Callback):
+    """Score the validation posters after every epoch.
+
+    Adds to the epoch's logs `val_loss`, `val_macro_f1` (every threshold 0.5)
+    and `val_macro_f1_tuned` (the best thresholds of that epoch).
+
+    Args:
+        score: Called with the model; returns scores of shape `(posters, genres)`.
+        labels: 0/1 array of the same shape.
+        loss: The training loss.
+    """
+
+    def __init__(self, score, labels, loss):
+        super().__init__()
+        self.score = score
+        self.labels = np.asarray(labels)
+        self.loss = loss
+
+    def on_epoch_end(self, epoch, logs=None):
+        scores = self.score(self.model)
+        if not np.isfinite(scores).all() or not np.isfinite(logs.get("loss", 0.0)):
+            raise UserError(
+                f"The loss is not a number any more in epoch {epoch + 1}. Lower "
+                "training.learning_rate, or use --set training.precision=float32."
+            )
+        labels = self.labels.astype("float32")
+        logs["val_loss"] = float(keras.ops.convert_to_numpy(self.loss(labels, scores)))
+        logs["val_macro_f1"] = float(macro_f1(self.labels, pick(scores, 0.5)))
+        logs["val_macro_f1_tuned"] = float(tuned_macro_f1(self.labels, scores))
+
+
+class MacroF1EarlyStopping(keras.callbacks.Callback):
+    """Stop when validation macro F1 no longer rises; go back to the best epoch.
+
+    The best epoch is remembered across both stages. Only the last stage can
+    be stopped, and its patience starts afresh: a head that has converged is
+    the reason to unfreeze, not to stop.
+
+    Args:
+        monitor: Name of the log that is watched, larger is better.
+        patience: Epochs without a better score before stopping.
+        first_epoch: First epoch (from 0) of the last stage.
+        weights_file: Path ending in `.weights.h5`, where the best weights are kept.
+    """
+
+    def __init__(self, monitor, patience, first_epoch, weights_file):
+        super().__init__()
+        self.monitor = monitor
+        self.patience = patience
+        self.first_epoch = first_epoch
+        self.weights_file = weights_file
+        self._reset()
+
+    def _reset(self):
+        self.best = -np.inf
+        self.best_epoch = None
+        self.wait = 0
+        self.stopped_epoch = None
+
+    def on_train_begin(self, logs=None):
+        self._reset()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.monitor not in (logs or {}):
+            raise ValueError(
+                f"Early stopping watches {self.monitor!r}, which no callback before it wrote. "
+                f"Available: {', '.join(sorted(logs or {}))}"
+            )
+        score = logs[self.monitor]
+        logs["is_best"] = score > self.best
+        if logs["is_best"]:
+            self.best, self.best_epoch, self.wait = score, epoch, 0
+            save_weights(self.model, self.weights_file)
+        elif epoch >= self.first_epoch:
+            self.wait += 1
+            if self.wait >= self.patience:
+                self.stopped_epoch = epoch
+                self.model.stop_training = True
+        else:
+            self.wait = 0
+
+    def on_train_end(self, logs=None):
+        if self.best_epoch is None:
+            return
+        model = self.model
+        model.load_weights(self.weights_file)
+        if self.stopped_epoch is not None:
+            say(f"Epoch {self.stopped_epoch + 1}: stopped after {self.patience} without a better")
+        say(f"Took the weights of epoch {self.best_epoch + 1}, {self.monitor} {self.best:.4f}")
+
+
+def save_weights(model, path):
+    """Save weights to a new name, then rename: a crash leaves the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name("." + path.name)
+    try:
+        model.save_weights(scratch)
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+class History(keras.callbacks.Callback):
+    """Append a row to `history.csv` after every epoch.
+
+    Args:
+        path: The CSV.
+        stages: The run's `Stage`s.
+    """
+
+    def __init__(self, path, stages):
+        super().__init__()
+        self.path = path
+        self.stages = stages
+
+    def on_train_begin(self, logs=None):
+        self._write(HISTORY_COLUMNS, "w")
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+        stage = [stage for stage in self.stages if stage.first_epoch <= epoch][-1]
+        row = {
+            "epoch": epoch + 1,
+            "stage": stage.name,
+            "learning_rate": f"{float(rate):.6g}",
+            "loss": f"{logs['loss']:.6f}",
+            "val_loss": f"{logs['val_loss']:.6f}",
+            "val_macro_f1": f"{logs['val_macro_f1']:.6f}",
+            "val_macro_f1_tuned": f"{logs['val_macro_f1_tuned']:.6f}",
+            "seconds": f"{time.perf_counter() - self.start:.2f}",
+            "is_best": int(logs["is_best"]),
+        }
+        self._write([row[column] for column in HISTORY_COLUMNS], "a")
+
+    def _write(self, row, mode):
+        with open(self.path, mode, newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerow(row)
+
+
+class Progress(keras.callbacks.Callback):
+    """Show rate and remaining time: a bar on a terminal, and a line an epoch everywhere.
+
+    Args:
+        stages: The run's `Stage`s.
+        steps: Training steps in an epoch.
+        batch_size: Posters in a step.
+    """
+
+    def __init__(self, stages, steps, batch_size):
+        super().__init__()
+        self.stages = stages
+        self.steps = steps
+        self.batch_size = batch_size
+        self.bar = None
+
+    def on_train_begin(self, logs=None):
+        self.epochs = self.stages[-1].first_epoch + self.stages[-1].epochs
+        self.best = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.stage = [stage for stage in self.stages if stage.first_epoch <= epoch][-1]
+        self.start = time.perf_counter()
+        self.bar = tqdm(
+            total=self.steps * self.batch_size,
+            desc=f"Epoch {epoch + 1}/{self.epochs} {self.stage.name}",
+            unit=" posters",
+            leave=False,
+            disable=None,
+            file=sys.stderr,
+        )
+
+    def on_train_batch_end(self, batch, logs=None):
+        if not self.bar.disable:
+            # Reading the loss waits for the step, which a bar nobody sees must not.
+            self.bar.set_postfix(loss=f"{float((logs or {}).get('loss', np.nan)):.4f}", refresh=False)
+            self.bar.update(self.batch_size)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.bar.close()
+        seconds = time.perf_counter() - self.start
+        if logs["is_best"]:
+            self.best = epoch + 1
+        stage_end = self.stage.first_epoch + self.stage.epochs
+        left = format_seconds(seconds * (stage_end - epoch - 1))
+        say(
+            f"Epoch {epoch + 1}/{self.epochs} {self.stage.name}: loss {logs['loss']:.4f}, val_loss "
+            f"{logs['val_loss']:.4f}, macro F1 {logs['val_macro_f1']:.4f}, tuned "
+            f"{logs['val_macro_f1_tuned']:.4f}{'*' if logs['is_best'] else ''}, {seconds:.1f} s, "
+            f"{left} left in this stage"
+        )
+
+    def on_train_end(self, logs=None):
+        if self.bar is not None:
+            self.bar.close()
+
+
+def format_seconds(seconds):
+    """Return a length of time for people.
+
+    Example:
+        >>> format_seconds(75), format_seconds(7300)
+        ('1:15', '2:01:40')
+    """
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

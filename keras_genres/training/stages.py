@@ -1,0 +1,116 @@
+"""The stages of a run, from the settings.
+
+Stage 1 trains the head on a frozen backbone, stage 2 the head and the open
+blocks at a lower rate; each has a StepLR of its own.
+
+Source: section 4.3 of Arayıt & Tolga 2025.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+
+from keras_genres.errors import UserError
+from keras_genres.model.backbones import BACKBONES
+from keras_genres.model.freezing import parse_unfreeze
+
+PAPER_HEAD_EPOCHS = 10
+PAPER_LEARNING_RATE = 1e-5
+SCRATCH_LEARNING_RATE = 1e-3
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Epochs trained with the same blocks open."""
+
+    name: str
+    """`head`, `blocks` or `all`."""
+    first_epoch: int
+    """First epoch of the stage, from 0."""
+    epochs: int
+    """Number of epochs, at most."""
+    learning_rate: float
+    """Adam step size in its first epoch."""
+    blocks: tuple
+    """Names of the open blocks of the backbone."""
+
+
+def resolve(settings):
+    """Fill the settings that were left empty with what this backbone gets.
+
+    Args:
+        settings: `Settings`.
+
+    Returns:
+        `Settings` without an empty stage, size or weights setting.
+
+    Raises:
+        UserError: For an unknown backbone or block, or no epoch at all.
+    """
+    backbone = _backbone(settings)
+    weights = settings.model.weights or ("imagenet" if backbone.imagenet else "none")
+    is_pretrained = weights != "none"
+    training = settings.training
+    fill = {
+        "model.weights": weights,
+        "input.height": settings.input.height or backbone.height,
+        "input.width": settings.input.width or backbone.width,
+    }
+    if training.unfreeze is None:
+        fill["training.unfreeze"] = backbone.unfreeze if is_pretrained else "all"
+    if training.head_epochs is None:
+        fill["training.head_epochs"] = PAPER_HEAD_EPOCHS if is_pretrained else 0
+    if training.learning_rate is None:
+        rate = PAPER_LEARNING_RATE if is_pretrained else SCRATCH_LEARNING_RATE
+        fill["training.learning_rate"] = rate
+    resolved = settings.replace(fill)
+    stages(resolved)
+    return resolved
+
+
+def stages(settings):
+    """Return the `Stage`s of resolved settings, in order.
+
+    Raises:
+        UserError: If no epoch is left to train, or a block is not known.
+    """
+    training = settings.training
+    backbone = _backbone(settings)
+    blocks = parse_unfreeze(training.unfreeze, backbone)
+    found = []
+    if training.head_epochs:
+        found.append(Stage("head", 0, training.head_epochs, training.head_learning_rate, ()))
+    if blocks and training.epochs:
+        name = "all" if len(blocks) == len(backbone.blocks) else "blocks"
+        rate = training.learning_rate
+        found.append(Stage(name, training.head_epochs, training.epochs, rate, blocks))
+    if not found:
+        raise UserError(
+            "There is no epoch to train: set training.head_epochs, or training.epochs with blocks "
+            f"to unfreeze. Received: head_epochs={training.head_epochs}, "
+            f"epochs={training.epochs}, unfreeze={training.unfreeze!r}"
+        )
+    return tuple(found)
+
+
+def step_learning_rate(stage, epoch, step_epochs, gamma):
+    """Return the StepLR rate of `epoch` (from 0), which lies in `stage`.
+
+    Example:
+        >>> stage = Stage("head", 10, 40, 1e-5, ())
+        >>> [step_learning_rate(stage, epoch, 15, 0.5) for epoch in (10, 24, 25, 40)]
+        [1e-05, 1e-05, 5e-06, 2.5e-06]
+    """
+    return stage.learning_rate * gamma ** ((epoch - stage.first_epoch) // step_epochs)
+
+
+def with_precision(settings, precision, jit):
+    """Return settings in which `auto` is replaced by what was chosen."""
+    training = dataclasses.replace(settings.training, precision=precision, jit=jit)
+    return dataclasses.replace(settings, training=training)
+
+
+def _backbone(settings):
+    name = settings.model.backbone
+    if name not in BACKBONES:
+        raise UserError(f"Unknown backbone {name!r}. `keras-genres backbones` lists them all.")
+    return BACKBONES[name]
