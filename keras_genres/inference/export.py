@@ -22,7 +22,7 @@ import numpy as np
 
 from keras_genres.artefact import metadata_of, read_metadata, write_metadata
 from keras_genres.errors import UserError
-from keras_genres.files import whole_folder
+from keras_genres.files import read_json, whole_folder
 
 TOLERANCE = 1e-5
 """Largest score difference to Keras for a float32 network."""
@@ -106,6 +106,32 @@ def load_network(model_file):
     except Exception as error:  # zipfile, h5py, JSON and Keras each raise their own
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{model_file} cannot be loaded: {reason}") from error
+
+
+def check_posters(run, folder=None, limit=100):
+    """Return poster files to check an export on.
+
+    Args:
+        run: The `Run`; the validation posters it was trained with are taken if
+            they are still where they were.
+        folder: A folder of JPEG and PNG files to take instead.
+        limit: Most files returned.
+
+    Raises:
+        UserError: If `folder` holds no JPEG or PNG file.
+    """
+    if folder is not None:
+        kinds = (".jpg", ".jpeg", ".png")
+        found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in kinds)
+        if not found:
+            raise UserError(f"There is no JPEG or PNG file in {folder}.")
+        return found[:limit]
+    try:
+        data = Path(read_json(run.environment_file)["data"])
+        names = run.predictions("val").filenames
+    except (UserError, KeyError):
+        return []
+    return [path for path in (data / name for name in names[:limit]) if path.exists()]
 
 
 def _write(model_file, folder, fit, posters):

@@ -274,7 +274,7 @@ class Progress(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if not self.bar.disable:
             # Reading the loss waits for the step, which a bar nobody sees must not.
-            self.bar.set_postfix(loss=f"{float((logs or {}).get('loss', np.nan)):.4f}", refresh=False)
+            self.bar.set_postfix(loss=f"{float(logs['loss']):.4f}", refresh=False)
             self.bar.update(self.batch_size)
 
     def on_epoch_end(self, epoch, logs=None):

@@ -1,0 +1,306 @@
+"""From prepared posters to a run folder."""
+
+import contextlib
+import dataclasses
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_genres.artefact import metadata_of, write_metadata
+from keras_genres.data.table import load_posters, require_positives
+from keras_genres.errors import UserError
+from keras_genres.evaluation.report import write_report
+from keras_genres.evaluation.thresholds import sweep
+from keras_genres.files import whole_folder, write_json, write_text
+from keras_genres.inference.export import export
+from keras_genres.input.pipeline import (
+    PosterSource,
+    evaluation_batches,
+    steps_per_epoch,
+    training_batches,
+)
+from keras_genres.model.backbones import BACKBONES
+from keras_genres.model.freezing import count_parameters, set_open_blocks
+from keras_genres.model.losses import make_loss
+from keras_genres.model.network import build_network
+from keras_genres.runs import Predictions, Run
+from keras_genres.training import callbacks, devices
+from keras_genres.training.callbacks import say
+from keras_genres.training.environment import describe_environment
+from keras_genres.training.stages import resolve, stages, with_precision
+
+_CHECKED_POSTERS = 100
+_SPACE_FACTOR = 4  # best weights, model.keras, SavedModel and the scratch of one of them
+
+
+@dataclass
+class _Job:
+    """What `fit` and `dry_run` both build."""
+
+    settings: object
+    posters: object
+    stages: tuple
+    network: object
+    loss: object
+    device_count: int
+
+    def open(self, stage, network=None):
+        """Set what `stage` trains."""
+        training, model = self.settings.training, self.settings.model
+        set_open_blocks(
+            network or self.network,
+            BACKBONES[model.backbone],
+            stage.blocks,
+            # Random weights have no statistics worth keeping.
+            keep_batchnorm_still=training.keep_batchnorm_still and model.weights != "none",
+        )
+
+    def compile(self, network, learning_rate):
+        """Compile with a new Adam, the same loss and the same precision."""
+        with network.distribute_strategy.scope() if self.is_mirrored else contextlib.nullcontext():
+            network.compile(
+                optimizer=keras.optimizers.Adam(learning_rate),
+                loss=self.loss,
+                jit_compile=self.settings.training.jit == "on",
+            )
+
+    @property
+    def is_mirrored(self):
+        return self.device_count > 1 and keras.backend.backend() == "tensorflow"
+
+
+def fit(settings, data, out, overwrite=False):
+    """Fine-tune a backbone and write a run folder, whole or not at all.
+
+    Trains in one or two stages, goes back to the epoch with the best
+    validation macro F1, saves validation and test scores, chooses thresholds
+    on validation, reports, and exports a SavedModel. When it is interrupted
+    after an epoch, the best weights and the history stay in `OUT.partial`.
+
+    Args:
+        settings: `Settings`; what is empty is filled for the backbone.
+        data: Folder that `data prepare` wrote.
+        out: Run folder to make.
+        overwrite: Replace a run folder that is there.
+
+    Returns:
+        The `Run`.
+
+    Raises:
+        UserError: For anything the user can mend; `out` is then not written.
+    """
+    started = time.perf_counter()
+    settings = resolve(settings)
+    posters = load_posters(data)
+    require_positives(posters)
+    with whole_folder(out, overwrite) as scratch:
+        run = Run(scratch)
+        job = _build(settings, posters)
+        _require_space(scratch, job.network)
+        write_text(run.settings_file, job.settings.to_yaml())
+        posters.split.save(run.split_file)
+        sources = _sources(job)
+        early = _train(job, sources, run)
+        _finish(job, sources, run, early)
+        environment = describe_environment() | {
+            "data": str(Path(data).resolve()),
+            "devices": job.device_count,
+            "posters": {part: len(source) for part, source in sources.items()},
+            "parameters": count_parameters(job.network)[1],
+            "best_epoch": early.best_epoch + 1,
+            "seconds": round(time.perf_counter() - started, 1),
+        }
+        write_json(run.environment_file, environment)
+    return Run(out)
+
+
+def dry_run(settings, data):
+    """Show what `fit` would do, and train on one batch.
+
+    Args:
+        settings: `Settings`.
+        data: Folder that `data prepare` wrote.
+
+    Returns:
+        Text: resolved settings, parameters trained in each stage, one batch.
+    """
+    settings = resolve(settings)
+    posters = load_posters(data)
+    require_positives(posters)
+    job = _build(settings, posters)
+    lines = [job.settings.to_yaml()]
+    for stage in job.stages:
+        job.open(stage)
+        trained, total = count_parameters(job.network)
+        lines.append(
+            f"stage {stage.name}: epochs {stage.first_epoch + 1}-{stage.first_epoch + stage.epochs}"
+            f", learning rate {stage.learning_rate:g}, {trained:,} of {total:,} parameters trained"
+            + (f" (open: {', '.join(stage.blocks)})" if stage.blocks else "")
+        )
+    batch_size = settings.training.batch_size
+    train = posters.part("train")
+    no_cache = dataclasses.replace(settings.input, cache="off")
+    source = PosterSource(train.paths, settings.input.height, settings.input.width, no_cache)
+    batches = training_batches(
+        source,
+        train.labels,
+        batch_size=batch_size,
+        seed=settings.training.seed,
+        augment=settings.augment,
+    )
+    job.compile(job.network, job.stages[-1].learning_rate)
+    started = time.perf_counter()
+    history = job.network.fit(batches, steps_per_epoch=1, epochs=1, verbose=0).history
+    lines.append(
+        f"one batch of {batch_size} posters: loss {history['loss'][0]:.4f}, "
+        f"{time.perf_counter() - started:.1f} s with building the step; "
+        f"{steps_per_epoch(len(train.filenames), batch_size)} batches an epoch; nothing written"
+    )
+    return "\n".join(lines)
+
+
+def _build(settings, posters):
+    training = settings.training
+    devices.hide_gpus_from_tensorflow()
+    keras.utils.set_random_seed(training.seed)
+    precision = devices.choose_precision(training.precision)
+    settings = with_precision(settings, precision, devices.choose_jit(training.jit))
+    devices.set_precision(precision)
+    scope, device_count = devices.use_all_devices(training.devices, training.batch_size)
+    with scope:
+        network = build_network(
+            settings.model, settings.input.height, settings.input.width, seed=training.seed
+        )
+    loss = make_loss(training, posters.part("train").labels)
+    job = _Job(settings, posters, stages(settings), network, loss, device_count)
+    job.open(job.stages[0])
+    return job
+
+
+def _sources(job):
+    posters, options = job.posters, job.settings.input
+    source = PosterSource(posters.paths, options.height, options.width, options)
+    source.prepare()
+    return {
+        part: source.rows(np.flatnonzero(posters.splits == part))
+        for part in ("train", "val", "test")
+    }
+
+
+def _train(job, sources, run):
+    training = job.settings.training
+    steps = steps_per_epoch(len(sources["train"]), training.batch_size)
+    batches = training_batches(
+        sources["train"],
+        job.posters.part("train").labels,
+        batch_size=training.batch_size,
+        seed=training.seed,
+        augment=job.settings.augment,
+    )
+    first, last = job.stages[0], job.stages[-1]
+    early = callbacks.MacroF1EarlyStopping(
+        training.monitor,
+        training.patience,
+        last.first_epoch,
+        run.checkpoints / "best.weights.h5",
+    )
+    hooks = [
+        *(callbacks.Unfreeze(stage, _opener(job, stage), job.compile) for stage in job.stages[1:]),
+        callbacks.StepLR(job.stages, training.step_epochs, training.gamma),
+        callbacks.Validate(_scorer(job, sources["val"]), job.posters.part("val").labels, job.loss),
+        early,
+        callbacks.History(run.history_file, job.stages),
+        callbacks.Progress(job.stages, steps, training.batch_size),
+    ]
+    if training.tensorboard:
+        hooks.append(_tensorboard(run.path / "tensorboard"))
+    job.compile(job.network, first.learning_rate)
+    try:
+        job.network.fit(
+            batches,
+            steps_per_epoch=steps,
+            epochs=last.first_epoch + last.epochs,
+            callbacks=hooks,
+            verbose=0,
+        )
+    except BaseException as error:
+        if early.best_epoch is None:
+            kept = "Nothing was kept"
+        else:
+            (run.path / ".keep").touch()
+            kept = f"The weights of epoch {early.best_epoch + 1} and the history are in {run.path}"
+        if isinstance(error, KeyboardInterrupt):
+            raise UserError(f"Interrupted in the middle of training. {kept}.") from None
+        if not isinstance(error, UserError):
+            say(kept)
+        raise
+    return early
+
+
+def _finish(job, sources, run, early):
+    """Save scores, thresholds, model, export and report."""
+    for part in ("val", "test"):
+        rows = job.posters.part(part)
+        scores = _scorer(job, sources[part])(job.network)
+        Predictions(rows.filenames, rows.labels, scores, rows.groups).save(
+            run.predictions_file(part)
+        )
+    shutil.rmtree(run.checkpoints)  # a finished run has nothing to resume
+    sweep(run)
+    _plain_copy(job).save(run.model_file)
+    write_metadata(run.model_file, metadata_of(run))
+    checked = job.posters.part("val").paths[:_CHECKED_POSTERS]
+    _, difference, count = export(run, posters=checked)
+    say(f"SavedModel: scores differ from Keras's by at most {difference:.1e} on {count} posters")
+    write_report(run)
+
+
+def _plain_copy(job):
+    """Return the network without optimizer, loss or strategy, everything trainable.
+
+    The optimizer's averages would triple the file, and a loss of ours would
+    keep it from loading without this package.
+    """
+    settings = job.settings
+    model = dataclasses.replace(settings.model, weights="none")
+    copy = build_network(model, settings.input.height, settings.input.width)
+    copy.set_weights(job.network.get_weights())
+    return copy
+
+
+def _scorer(job, source):
+    # No gradients are kept, so a larger batch fits.
+    batches = evaluation_batches(source, 2 * job.settings.training.batch_size)
+
+    def score(network):
+        return network.predict(batches, verbose=0)[: len(source)].astype(np.float32)
+
+    return score
+
+
+def _opener(job, stage):
+    return lambda network: job.open(stage, network)
+
+
+def _tensorboard(folder):
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError:
+        raise UserError(
+            "training.tensorboard needs a package: pip install 'keras-genres[tensorboard]'"
+        ) from None
+    return keras.callbacks.TensorBoard(folder)
+
+
+def _require_space(folder, network):
+    needed = _SPACE_FACTOR * 4 * count_parameters(network)[1]
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UserError(
+            f"The run needs about {needed / 1e6:.0f} MB, but {folder.parent} has only "
+            f"{free / 1e6:.0f} MB left: free some space, or choose another --out."
+        )
