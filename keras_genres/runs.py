@@ -141,7 +141,7 @@ class Run:
 
         Args:
             thresholds: Floats of shape `(genres,)`.
-            method: `exact` or `grid`.
+            method: `exact`, or `grid` with its step, say `grid 0.05`.
             f1: F1 of each genre on validation at its threshold.
         """
         by_genre = {

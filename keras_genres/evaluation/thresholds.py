@@ -1,0 +1,182 @@
+"""Thresholds chosen on saved validation scores."""
+
+import numpy as np
+import pandas as pd
+
+from keras_genres.evaluation.metrics import f1_from_counts, f1_per_genre, pick
+from keras_genres.genres import GENRES
+
+FALLBACK = 0.5
+"""Threshold of a genre without a positive poster, where every cut has F1 0."""
+
+
+def choose_thresholds(labels, scores):
+    """Return for each genre the threshold with the best F1 over all cut points.
+
+    Choose on validation scores and report on test scores: a threshold
+    scored on the posters that chose it looks better than it is.
+
+    Every way to cut the ranked scores in two is tried; posters with equal
+    scores stay together. Among cuts of equal F1 the lowest is taken. The
+    threshold lies halfway between the lowest score picked and the highest one
+    left out (0 when none is), so that a new poster just below the former is
+    taken as much as one just above the latter is not. It is a number of the
+    precision of `scores`: where no such number lies between, it is the lowest
+    score picked. So float32 scores are picked alike in float32 and float64.
+
+    Args:
+        labels: 0/1 array of shape `(posters, genres)`.
+        scores: Sigmoid outputs in [0, 1], same shape.
+
+    Returns:
+        float64 array of shape `(genres,)`; 0.5 for a genre without a positive poster.
+
+    Raises:
+        ValueError: If the shapes differ or a score is not a number.
+
+    Example:
+        >>> choose_thresholds(np.array([[1], [0]]), np.array([[0.5], [0.25]]))
+        array([0.375])
+
+    Source: Lipton et al. 2014, "Optimal Thresholding of Classifiers to
+    Maximize F1 Measure", arXiv:1402.1892.
+    """
+    labels, scores = _checked(labels, scores)
+    return np.array([_best_cut(*genre)[0] for genre in zip(labels.T, scores.T, strict=True)])
+
+
+def tuned_macro_f1(labels, scores):
+    """Return macro F1 at the best threshold of every genre.
+
+    The same as `macro_f1` after `choose_thresholds`, in one go. It is an
+    optimistic number: the thresholds are chosen on the posters they are
+    scored on. A genre without a positive poster counts as 0.
+    """
+    labels, scores = _checked(labels, scores)
+    best = [_best_cut(*genre)[1] for genre in zip(labels.T, scores.T, strict=True)]
+    return float(np.mean(best))
+
+
+def grid_thresholds(labels, scores, step=0.05):
+    """Return for each genre the threshold of a grid with the best F1.
+
+    The grid is `step`, `2 * step`, … below 1. Among equals the lowest is taken.
+
+    Args:
+        labels: 0/1 array of shape `(posters, genres)`.
+        scores: Sigmoid outputs in [0, 1], same shape.
+        step: Distance between thresholds; 0.05 is the paper's.
+
+    Returns:
+        float64 array of shape `(genres,)`; 0.5 for a genre without a positive poster.
+
+    Raises:
+        ValueError: If the shapes differ, a score is not a number, or the step
+            is not between 0 and 1.
+    """
+    if not 0 < step < 1:
+        raise ValueError(f"`step` must be between 0 and 1. Received: {step}")
+    # 3 * 0.05 is 0.15000000000000002: the file should say 0.15.
+    grid = np.round(np.arange(1, np.ceil(1 / step - 1e-9)) * step, 12)
+    best = grid[f1_curve(labels, scores, grid).argmax(axis=1)]
+    return np.where(np.asarray(labels).any(axis=0), best, FALLBACK)
+
+
+def f1_curve(labels, scores, thresholds):
+    """Return the F1 of each genre at each of some thresholds.
+
+    Args:
+        labels: 0/1 array of shape `(posters, genres)`.
+        scores: Same shape.
+        thresholds: Array of shape `(thresholds,)`, the same for all genres.
+
+    Returns:
+        float64 array of shape `(genres, thresholds)`.
+    """
+    labels, scores = _checked(labels, scores)
+    thresholds = np.asarray(thresholds, np.float64)
+    return np.stack(
+        [
+            f1_from_counts(
+                _reaching(np.sort(ranked[found]), thresholds),
+                _reaching(np.sort(ranked), thresholds),
+                found.sum(),
+            )
+            for found, ranked in zip(labels.T, scores.T, strict=True)
+        ]
+    )
+
+
+def sweep(run, method=None, grid_step=None):
+    """Choose thresholds from a run's saved validation scores and save them.
+
+    Args:
+        run: The `Run`; its `thresholds.json` is replaced.
+        method: `exact` or `grid`; `None` for what the run's settings say.
+        grid_step: Distance between the thresholds of `grid`; `None` for the settings'.
+
+    Returns:
+        DataFrame with a row a genre: `genre, threshold, val_f1,
+        val_f1_at_0.5, positives`.
+
+    Raises:
+        UserError: If the run lacks validation scores or they are of another split.
+    """
+    settings = run.settings().evaluation
+    method = method or settings.thresholds
+    step = settings.grid_step if grid_step is None else grid_step
+    found = run.predictions("val")
+    if method == "exact":
+        thresholds, label = choose_thresholds(found.labels, found.scores), "exact"
+    elif method == "grid":
+        thresholds, label = grid_thresholds(found.labels, found.scores, step), f"grid {step:g}"
+    else:
+        raise ValueError(f"`method` must be 'exact' or 'grid'. Received: {method!r}")
+    f1 = f1_per_genre(found.labels, pick(found.scores, thresholds))
+    run.save_thresholds(thresholds, label, f1)
+    return pd.DataFrame(
+        {
+            "genre": GENRES,
+            "threshold": thresholds,
+            "val_f1": f1,
+            "val_f1_at_0.5": f1_per_genre(found.labels, pick(found.scores, 0.5)),
+            "positives": found.labels.sum(axis=0, dtype=int),
+        }
+    )
+
+
+def _best_cut(found, scores):
+    """Return `(threshold, F1)` of one genre; `found` and `scores` have shape `(posters,)`."""
+    ranked, positives = np.sort(scores), np.sort(scores[found])
+    if not len(positives):
+        return FALLBACK, 0.0
+    # Only cuts at a positive's score can be best: a lowest pick that is wrong
+    # is better left out.
+    f1 = f1_from_counts(
+        _reaching(positives, positives), _reaching(ranked, positives), len(positives)
+    )
+    best = f1.argmax()
+    lowest = positives[best]
+    below = np.searchsorted(ranked, lowest)
+    left_out = ranked[below - 1] if below else min(ranked.dtype.type(0), lowest)
+    middle = left_out + (lowest - left_out) / 2
+    return float(middle if middle > left_out else lowest), float(f1[best])
+
+
+def _reaching(ranked, thresholds):
+    """Return how many of the increasing `ranked` are at or above each threshold."""
+    return len(ranked) - np.searchsorted(ranked, thresholds)
+
+
+def _checked(labels, scores):
+    labels, scores = np.asarray(labels), np.asarray(scores)
+    if labels.shape != scores.shape or labels.ndim != 2:
+        raise ValueError(
+            "`labels` and `scores` must have the same shape (posters, genres). "
+            f"Received: labels.shape={labels.shape}, scores.shape={scores.shape}"
+        )
+    if not np.issubdtype(scores.dtype, np.floating):
+        scores = scores.astype(np.float64)
+    if not np.isfinite(scores).all():
+        raise ValueError("`scores` must be finite numbers. Received: NaN or infinite scores")
+    return labels.astype(bool), scores
