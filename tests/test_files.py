@@ -1,0 +1,72 @@
+import errno
+import os
+
+import pytest
+
+from keras_genres.errors import UserError
+from keras_genres.files import explain_os_error, read_json, whole_file, whole_folder, write_json
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), whole_file(path) as file:
+        file.write("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_written_file_may_be_read_by_others(tmp_path):
+    write_json(tmp_path / "a.json", {"a": 1})
+    umask = os.umask(0)
+    os.umask(umask)
+    assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o666 & ~umask
+    assert read_json(tmp_path / "a.json") == {"a": 1}
+
+
+def test_a_failed_folder_is_removed(tmp_path):
+    with pytest.raises(RuntimeError), whole_folder(tmp_path / "run") as scratch:
+        (scratch / "a").write_text("a")
+        raise RuntimeError
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_failed_folder_with_a_keep_file_stays_as_partial(tmp_path):
+    with pytest.raises(RuntimeError), whole_folder(tmp_path / "run") as scratch:
+        (scratch / ".keep").touch()
+        raise RuntimeError
+    assert os.listdir(tmp_path) == ["run.partial"]
+    with (
+        pytest.raises(UserError, match=r"run.partial is there already"),
+        whole_folder(tmp_path / "run"),
+    ):
+        pass
+
+
+def test_a_folder_that_is_there_is_refused_and_replaced_only_on_request(tmp_path):
+    for content in ("one", "two"):
+        with whole_folder(tmp_path / "run", overwrite=True) as scratch:
+            (scratch / content).touch()
+    assert os.listdir(tmp_path) == ["run"]
+    assert os.listdir(tmp_path / "run") == ["two"]
+    with pytest.raises(UserError, match="is there already"), whole_folder(tmp_path / "run"):
+        pass
+    assert os.listdir(tmp_path / "run") == ["two"]
+
+
+def test_json_that_is_missing_or_damaged_is_named(tmp_path):
+    with pytest.raises(UserError, match="There is no"):
+        read_json(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(UserError, match="not readable JSON"):
+        read_json(tmp_path / "a.json")
+
+
+def test_a_full_disk_is_told_from_a_bug_however_it_is_wrapped():
+    full = OSError(errno.ENOSPC, "No space left on device", "run/model.keras")
+    assert "run/model.keras: no space left" in explain_os_error(full)
+    wrapped = ValueError("Unable to write (errno = 28, error message = 'No space left on device')")
+    assert "no space left" in explain_os_error(wrapped)
+    assert explain_os_error(ValueError("something else")) is None
+    assert explain_os_error(OSError(errno.ENOENT, "No such file")) is None

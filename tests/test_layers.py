@@ -1,0 +1,87 @@
+"""Imports point down the floors, never up."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import keras_genres
+
+ROOT = Path(keras_genres.__file__).parent
+FLOORS = {
+    "cli": 4,
+    "__main__": 4,
+    "demo": 3,
+    "training": 2,
+    "inference": 2,
+    "evaluation": 2,
+    "data": 2,
+    "model": 1,
+    "input": 1,
+}
+FORBIDDEN = {
+    "ground": {"keras", "tensorflow", "jax", "pandas", "sklearn", "matplotlib", "PIL", "click"},
+    "data": {"keras", "tensorflow", "jax"},
+    "evaluation": {"keras", "tensorflow", "jax"},
+    "input": {"keras", "jax"},
+    "model": {"tensorflow", "jax"},
+}
+
+
+def room_of(path):
+    first = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    return first if first in FLOORS else "ground"
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+MODULES = sorted(ROOT.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down_the_floors(path):
+    room = room_of(path)
+    for name in imports_of(path):
+        parts = name.split(".")
+        if parts[0] == "keras_genres" and len(parts) > 1:
+            other = parts[1] if parts[1] in FLOORS else "ground"
+            assert FLOORS.get(other, 0) <= FLOORS.get(room, 0), f"{room} imports {name}"
+        assert parts[0] not in FORBIDDEN.get(room, ()), f"{room} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_stay_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 420
+
+
+def loaded_by(code):
+    check = f"{code}\nimport sys; print(*sorted({{n.split('.')[0] for n in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import keras_genres.data.prepare, keras_genres.data.check, keras_genres.data.sample",
+        "import keras_genres.evaluation.report, keras_genres.evaluation.thresholds",
+    ],
+)
+def test_data_and_evaluation_start_without_keras(code):
+    assert not loaded_by(code) & {"keras", "tensorflow", "jax"}
+
+
+def test_help_starts_without_heavy_packages():
+    code = "from click.testing import CliRunner; from keras_genres.cli import main\n"
+    code += "assert CliRunner().invoke(main, ['fit', '--help']).exit_code == 0"
+    assert not loaded_by(code) & {"keras", "tensorflow", "jax", "pandas", "sklearn", "matplotlib"}
