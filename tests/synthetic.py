@@ -73,10 +73,10 @@ def write_history(path, epochs):
     ]
     best = max(0, epochs - 3)
     for epoch in range(epochs):
-        stage = 1 if epoch < epochs / 3 else 2
+        stage, rate = ("head", 1e-4) if epoch < epochs / 3 else ("blocks", 1e-5)
         f1 = 0.3 - 0.2 / (epoch + 1) - 0.01 * max(0, epoch - best)
         lines.append(
-            f"{epoch},{stage},{1e-4 if stage == 1 else 1e-5},{0.3 - 0.01 * epoch},"
+            f"{epoch + 1},{stage},{rate},{0.3 - 0.01 * epoch},"
             f"{0.31 - 0.008 * min(epoch, best)},{f1 / 2},{f1},12.5,{int(epoch <= best)}"
         )
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,197 @@
+"""The report of a run, made from its saved scores alone."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from keras_genres.errors import UserError
+from keras_genres.evaluation import metrics
+from keras_genres.evaluation.alarms import find_warnings
+from keras_genres.evaluation.figures import draw_figures
+from keras_genres.evaluation.intervals import bootstrap_intervals
+from keras_genres.evaluation.metrics import pick
+from keras_genres.evaluation.tables import format_report_table, format_table, plain, records
+from keras_genres.files import read_json, whole_folder, write_json, write_text
+from keras_genres.genres import GENRES
+
+__all__ = ["Report", "format_report", "format_table", "make_report", "write_report"]
+
+SPLITS = ("val", "test")
+"""The splits of a report: thresholds come from the first, results from the second."""
+
+_INTERVAL_DIGITS = 6
+# Sums of floats end differently on another number of cores; a bootstrap of a
+# thousand resamples has three digits at most.
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is known of a run's scores."""
+
+    tables: dict
+    """`val` and `test`: the Report CSV as a DataFrame, see `metrics.genre_table`."""
+    summaries: dict
+    """`val` and `test`: everything else, as plain JSON values; see `summarise`."""
+    predictions: dict
+    """`val` and `test`: the `Predictions` it was made from."""
+
+    @property
+    def warnings(self):
+        """Return what a reader should know before the numbers, as sentences."""
+        found = [line for part in self.summaries.values() for line in part["warnings"]]
+        return list(dict.fromkeys(found))
+
+
+def make_report(run):
+    """Return the `Report` of a run, from its predictions and thresholds.
+
+    Args:
+        run: The `Run`. Nothing is written.
+
+    Raises:
+        UserError: If predictions or thresholds are missing, damaged or of another split.
+    """
+    thresholds, chosen = _thresholds(run)
+    found = {split: run.predictions(split) for split in SPLITS}
+    for split, part in found.items():
+        if not len(part.filenames):
+            raise UserError(
+                f"{run.predictions_file(split)} has no posters, so there is nothing to report. "
+                "Prepare the data with a larger share for it."
+            )
+    settings = run.settings().evaluation
+    tables, summaries = {}, {}
+    for split, part in found.items():
+        picks = pick(part.scores, thresholds)
+        tables[split] = metrics.genre_table(part.labels, picks, thresholds)
+        summaries[split] = {
+            "split": split,
+            "posters": len(part.filenames),
+            "groups": len(np.unique(part.groups)),
+            "split_sha256": run.split().sha256,
+            "thresholds": chosen,
+            **summarise(part, thresholds, settings),
+        }
+    for split in SPLITS:
+        summaries[split]["warnings"] = find_warnings(split, found, summaries[split])
+    return Report(tables, summaries, found)
+
+
+def _thresholds(run):
+    """Return the thresholds, and how they were chosen."""
+    if not run.thresholds_file.exists():
+        raise UserError(
+            f"There is no {run.thresholds_file}. Run `keras-genres thresholds {run.path}` "
+            "to choose thresholds."
+        )
+    thresholds = run.thresholds()
+    saved = read_json(run.thresholds_file)
+    return thresholds, {key: saved.get(key) for key in ("method", "chosen_on")}
+
+
+def summarise(predictions, thresholds, settings):
+    """Return the measures of one split as plain JSON values.
+
+    Args:
+        predictions: `Predictions` of the split.
+        thresholds: Floats of shape `(genres,)`.
+        settings: The `EvaluationSettings`, for the intervals.
+
+    Returns:
+        Dictionary with `measures` (by thresholds: `tuned` and `at_0.5`),
+        `ranking` (measures without thresholds), `intervals` (of `tuned` and of
+        the top-3 hit: low, high) and `genres`. What is not defined is `None`.
+    """
+    labels, scores = predictions.labels, predictions.scores
+    picks = {"tuned": pick(scores, thresholds), "at_0.5": pick(scores, 0.5)}
+    precisions, aucs = metrics.average_precision(labels, scores), metrics.roc_auc(labels, scores)
+    top_3 = metrics.top_k_hits(labels, scores)
+    intervals = bootstrap_intervals(
+        labels,
+        picks["tuned"],
+        predictions.groups,
+        settings.resamples,
+        settings.confidence,
+        settings.seed,
+        extra={"top_3_hit": top_3},
+    )
+    by_genre = zip(
+        GENRES,
+        metrics.f1_per_genre(labels, picks["tuned"]),
+        metrics.f1_per_genre(labels, picks["at_0.5"]),
+        precisions,
+        aucs,
+        strict=True,
+    )
+    return {
+        "measures": {name: metrics.measures(labels, part) for name, part in picks.items()},
+        "ranking": {
+            "top_3_hit": float(top_3.mean()),
+            "mean_average_precision": plain(metrics.mean_over_genres(precisions)),
+            "mean_roc_auc": plain(metrics.mean_over_genres(aucs)),
+        },
+        "intervals": {
+            "method": "bootstrap over groups, percentiles",
+            "confidence": settings.confidence,
+            "resamples": settings.resamples,
+            "seed": settings.seed,
+            **{name: np.round(pair, _INTERVAL_DIGITS).tolist() for name, pair in intervals.items()},
+        },
+        "genres": {
+            genre: dict(
+                zip(
+                    ("f1", "f1_at_0.5", "average_precision", "roc_auc"),
+                    map(plain, values),
+                    strict=True,
+                )
+            )
+            for genre, *values in by_genre
+        },
+    }
+
+
+def write_report(run):
+    """Write `report/` of a run from its predictions and thresholds alone.
+
+    The folder is replaced whole. The same run folder gives the same bytes.
+
+    Args:
+        run: The `Run`.
+
+    Returns:
+        The `Report`.
+
+    Raises:
+        UserError: If predictions or thresholds are missing, damaged or of another split.
+    """
+    report = make_report(run)
+    with whole_folder(run.report, overwrite=True) as folder:
+        for split in SPLITS:
+            write_text(folder / f"{split}.csv", format_table(report.tables[split], "csv"))
+            write_json(folder / f"{split}.json", report.summaries[split])
+        draw_figures(run, report, folder)
+    return report
+
+
+def format_report(run, form="table"):
+    """Return the report of a run as text, validation and test side by side.
+
+    Args:
+        run: A `Run`, or a `Report` that is made already.
+        form: `table` for a terminal of 100 columns, `csv` (the Report CSV of
+            both splits with a leading `split` column) or `json`.
+    """
+    report = run if isinstance(run, Report) else make_report(run)
+    if form == "table":
+        return format_report_table(report)
+    if form == "csv":
+        parts = [report.tables[split].assign(split=split) for split in SPLITS]
+        table = pd.concat(parts, ignore_index=True)
+        return format_table(table[["split", *table.columns.drop("split")]], "csv")
+    if form == "json":
+        tables = {split: records(report.tables[split]) for split in SPLITS}
+        both = {split: report.summaries[split] | {"table": tables[split]} for split in SPLITS}
+        return json.dumps(both, indent=2, ensure_ascii=False)
+    raise ValueError(f"`form` must be 'table', 'csv' or 'json'. Received: {form!r}")
