@@ -1,0 +1,255 @@
+"""Weights of a headless backbone: from Keras's download or from a file.
+
+Keras loads what fits and can be silent about the rest, so a file is compared
+with the backbone, array by array, before anything is loaded.
+"""
+
+import hashlib
+import re
+import urllib.error
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from keras_genres.errors import UserError
+from keras_genres.model.backbones import BACKBONES, find_backbone
+
+
+def resolve_weights(settings):
+    """Return where the backbone's weights come from: `imagenet`, `none` or a path.
+
+    Args:
+        settings: `ModelSettings`. Empty `weights` mean ImageNet, or none
+            where Keras has none.
+
+    Raises:
+        UserError: If ImageNet weights are asked for that do not exist.
+    """
+    backbone = find_backbone(settings.backbone)
+    wanted = settings.weights or ("imagenet" if backbone.imagenet else "none")
+    if wanted.lower() in ("none", "imagenet"):
+        wanted = wanted.lower()
+    if wanted == "imagenet" and not backbone.imagenet:
+        raise UserError(
+            f"Keras has no ImageNet weights for {backbone.title}. "
+            "Pass --weights FILE or --weights none."
+        )
+    return wanted
+
+
+def weights_hash(path):
+    """Return the SHA-256 of a weight file, for the record of a run.
+
+    Raises:
+        UserError: If there is no such file.
+    """
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"Cannot read weight file {path}: {error.strerror}.") from None
+
+
+def explain_download_error(error, backbone):
+    """Return a `UserError` for ImageNet weights that could not be downloaded.
+
+    Returns `None` for an error of another kind. `keras.utils.get_file` raises
+    a bare `Exception` when the host is out of reach and a `ValueError` when
+    the file's hash is wrong, so their texts are looked at.
+    """
+    reached = isinstance(error, urllib.error.URLError | OSError) or re.search(
+        r"URL fetch failure|file corruption|incomplete or corrupted", str(error)
+    )
+    if not reached:
+        return None
+    return UserError(
+        f"The ImageNet weights of {backbone.title} could not be downloaded ("
+        f"{_first_line(error)}). Bring {backbone.weights_file} from a machine that can reach "
+        "storage.googleapis.com and pass --weights FILE, or start from random weights with "
+        "--weights none."
+    )
+
+
+def load_weight_file(core, path, backbone):
+    """Load a weight file into a headless backbone, all of it or nothing.
+
+    Args:
+        core: The backbone, as `network.build_backbone` makes it.
+        path: A `.weights.h5` of the headless backbone, or a `*_notop.h5` as
+            Keras publishes them. Arrays may be float16 or float32.
+        backbone: Row of the table.
+
+    Raises:
+        UserError: If the file is missing, damaged, of another kind, of another
+            network or of a network with its head, or holds values that are
+            not numbers.
+    """
+    path = Path(path)
+    _require_kind(path, backbone)
+    try:
+        with h5py.File(path, "r") as file:
+            if "layers" in file:
+                slots, groups = _pair_by_path(core, file)
+            else:
+                slots, groups = _pair_in_order(core, file, path, backbone)
+            _require_same(slots, groups, path, backbone)
+            values = {name: _read(groups[name], name, path) for name in groups}
+    except UserError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError) as error:  # what h5py raises for damage
+        raise UserError(
+            f"Weight file {path} is damaged or cut short ({_first_line(error)}). Fetch it again."
+        ) from None
+    _require_pixels(values, path, backbone)
+    for name, variables in slots.items():
+        for variable, value in zip(variables, values[name], strict=True):
+            variable.assign(value.astype("float32"))
+
+
+def _require_kind(path, backbone):
+    expected = f"Expected a .weights.h5 or a *_notop.h5 of {backbone.title} without its head."
+    if not path.is_file():
+        raise UserError(f"There is no weight file {path}. {expected}")
+    if path.suffix not in (".h5", ".hdf5"):
+        raise UserError(f"{path} is not a weight file by its name. {expected}")
+    if not h5py.is_hdf5(path):
+        raise UserError(f"Weight file {path} is damaged or not HDF5. {expected}")
+
+
+def _pair_by_path(core, file):
+    """Pair variables and arrays of a `.weights.h5`: both are named by class and count."""
+    slots = {}
+    _collect_slots(core, "layers", slots)
+    groups = {}
+
+    def visit(name, item):
+        if isinstance(item, h5py.Dataset) and not re.search(r"seed_generator|^optimizer/", name):
+            groups.setdefault(name.removesuffix(f"/vars/{Path(name).name}"), []).append(item)
+
+    file.visititems(visit)
+    for name, items in groups.items():
+        groups[name] = sorted(items, key=lambda item: int(Path(item.name).name))
+    return slots, groups
+
+
+def _collect_slots(model, prefix, slots):
+    counts = {}
+    for layer in model.layers:
+        kind = _snake_case(type(layer).__name__)
+        number = counts[kind] = counts.get(kind, -1) + 1
+        name = f"{prefix}/{kind}" + (f"_{number}" if number else "")
+        if getattr(layer, "layers", None):
+            _collect_slots(layer, f"{name}/layers", slots)
+        elif layer.weights:
+            slots[name] = layer.trainable_weights + layer.non_trainable_weights
+
+
+def _snake_case(name):
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def _pair_in_order(core, file, path, backbone):
+    """Pair variables and arrays of a file of Keras 2: both lie in the order of the layers."""
+    root = file.get("model_weights", file)
+    names = _names(root, "layer_names")
+    if not names:
+        raise UserError(
+            f"{path} holds no weights that Keras wrote. Expected a .weights.h5 or a *_notop.h5 "
+            f"of {backbone.title} without its head."
+        )
+    groups = {}
+    for name in names:
+        weights = _names(root[name], "weight_names")
+        if weights:
+            groups[name] = [root[name][weight] for weight in weights]
+    layers = [layer for layer in core.layers if layer.weights]
+    ours = [layer.trainable_weights + layer.non_trainable_weights for layer in layers]
+    # Keras pairs by order, not by name: names differ with each network built in a process.
+    paired = [name for name in groups if not _is_normalization(name)]
+    slots = dict(zip(paired, ours, strict=False))
+    slots |= {layer.name: ours[at] for at, layer in enumerate(layers) if at >= len(paired)}
+    return slots, groups
+
+
+def _names(group, key):
+    """Read a list of names, which Keras splits over `key0`, `key1` … when it is long."""
+    parts = [key] if key in group.attrs else []
+    while f"{key}{len(parts)}" in group.attrs:
+        parts.append(f"{key}{len(parts)}")
+    names = [name for part in parts for name in group.attrs[part]]
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+
+
+def _is_normalization(name):
+    return re.fullmatch(r"(layers/)?normalization(_\d+)?", name) is not None
+
+
+def _require_same(slots, groups, path, backbone):
+    """Compare what the file has with what the backbone wants: layers, counts and shapes."""
+    shapes = {name: [tuple(item.shape) for item in items] for name, items in groups.items()}
+    wanted = {name: [tuple(v.shape) for v in variables] for name, variables in slots.items()}
+    ignored = {name for name in shapes if backbone.first_layer and _is_normalization(name)}
+    extra = [name for name in shapes if name not in wanted and name not in ignored]
+    missing = [name for name in wanted if name not in shapes]
+    other = [name for name in wanted if name in shapes and shapes[name] != wanted[name]]
+    if not (extra or missing or other):
+        return
+    expected = f"Expected the weights of {backbone.title} without its head (include_top=False)."
+    if extra and not missing and not other:
+        raise UserError(
+            f"{path} holds a network with its head: {len(extra)} layers too many, such as "
+            f"{extra[0]!r}. {expected}"
+        )
+    if any(name.count("layers/") > 1 and name.startswith("layers/functional") for name in extra):
+        raise UserError(f"{path} holds a whole network around a backbone. {expected}")
+    size = sum(int(np.prod(shape)) for name in shapes for shape in shapes[name])
+    twins = [row.title for row in BACKBONES.values() if 0 <= size - row.parameters <= 7]
+    guess = f" It looks like {twins[0]}." if twins and twins[0] != backbone.title else ""
+    if other:
+        name = other[0]
+        detail = f"{name!r} has shapes {shapes[name]} where {wanted[name]} are wanted"
+    elif missing:
+        detail = f"it lacks {len(missing)} of {len(wanted)} layers, such as {missing[0]!r}"
+    else:
+        detail = f"it has {len(extra)} layers too many, such as {extra[0]!r}"
+    raise UserError(f"{path} holds weights of another network: {detail}.{guess} {expected}")
+
+
+def _read(items, name, path):
+    values = [np.asarray(item) for item in items]
+    for value in values:
+        if value.dtype.kind not in "fiu":
+            raise UserError(
+                f"{path} holds {value.dtype} in {name!r}, where float16 or float32 is expected."
+            )
+        if not np.isfinite(value).all():
+            raise UserError(
+                f"{path} holds values that are not finite numbers in {name!r}: the training that "
+                "wrote it diverged, or the file is damaged. Fetch it again or take another."
+            )
+    return values
+
+
+def _require_pixels(values, path, backbone):
+    """Refuse a file whose own normalisation is not the one our preprocessing stands for."""
+    for name in filter(_is_normalization, values):
+        if not backbone.first_layer:
+            continue
+        mean, variance = (value.ravel() for value in values[name][:2])
+        if not (
+            np.allclose(mean, (0.485, 0.456, 0.406), atol=2e-3)
+            and np.allclose(variance, (0.229**2, 0.224**2, 0.225**2), atol=2e-3)
+        ):
+            raise UserError(
+                f"{path} was trained on pixels normalised by mean {mean.round(3).tolist()} and "
+                f"variance {variance.round(3).tolist()}, not by ImageNet's, which keras-genres "
+                f"uses for {backbone.title}. Take a file with ImageNet's."
+            )
+
+
+def _first_line(error):
+    text = str(error).strip()
+    return text.splitlines()[0][:200] if text else type(error).__name__
