@@ -181,8 +181,7 @@ class MacroF1EarlyStopping(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         if self.best_epoch is None:
             return
-        model = self.model
-        model.load_weights(self.weights_file)
+        load_weights(self.model, self.weights_file)
         if self.stopped_epoch is not None:
             say(f"Epoch {self.stopped_epoch + 1}: stopped after {self.patience} without a better")
         say(f"Took the weights of epoch {self.best_epoch + 1}, {self.monitor} {self.best:.4f}")
@@ -193,10 +192,21 @@ def save_weights(model, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name("." + path.name)
     try:
-        model.save_weights(scratch)
+        _layers_alone(model).save_weights(scratch)
         os.replace(scratch, path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def load_weights(model, path):
+    """Load what `save_weights` saved."""
+    _layers_alone(model).load_weights(path)
+
+
+def _layers_alone(model):
+    # A compiled model would save its optimizer too: three times the size, and
+    # another stage's optimizer does not fit at loading.
+    return keras.Model(model.inputs, model.outputs)
 
 
 class History(keras.callbacks.Callback):

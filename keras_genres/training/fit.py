@@ -184,7 +184,7 @@ def _build(settings, posters):
 def _sources(job):
     posters, options = job.posters, job.settings.input
     source = PosterSource(posters.paths, options.height, options.width, options)
-    source.prepare()
+    say(source.prepare())
     return {
         part: source.rows(np.flatnonzero(posters.splits == part))
         for part in ("train", "val", "test")
