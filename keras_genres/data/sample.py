@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from keras_genres.data.sample_lettering import invent_title
-from keras_genres.data.sample_poster import draw_poster
+from keras_genres.data.drawing.lettering import invent_title
+from keras_genres.data.drawing.poster import draw_poster
 from keras_genres.errors import UserError
 from keras_genres.files import whole_file, whole_folder
 from keras_genres.genres import GENRES, NUM_GENRES
@@ -100,7 +100,7 @@ def draw_sample(out, posters=600, seed=0, size=(268, 182), overwrite=False):
     plan = plan_posters(posters, seed)
     with whole_folder(out, overwrite) as folder:
         (folder / "images").mkdir()
-        for index, poster in enumerate(tqdm(plan, desc="Drawing", unit="poster", disable=None)):
+        for index in tqdm(range(posters), desc="Drawing", unit="poster", disable=None):
             _save(folder / "images", plan, index, seed, size)
         with whole_file(folder / "labels.csv") as file:
             rows = csv.writer(file, lineterminator="\n")

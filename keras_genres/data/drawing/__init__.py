@@ -1,0 +1,1 @@
+"""How a sample poster is drawn: brush, shapes, scenes, touches, motifs, lettering."""
