@@ -1,0 +1,243 @@
+"""Posters to batches, with tf.data.
+
+What is shuffled are row numbers, and all chance is a function of (seed,
+epoch, poster): the same seed gives the same pixels whatever the parallelism,
+every epoch differs, and a stream begun at epoch k is the stream from epoch 0,
+k epochs on.
+"""
+
+import copy
+import math
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from keras_genres.input.augment import NUM_UNIFORMS, augment_batch
+from keras_genres.input.cache import keep_decoded
+from keras_genres.input.decode import decode_poster
+
+_SHUFFLE, _FILL, _AUGMENT = range(3)  # streams of chance drawn from one seed
+
+
+@dataclass
+class _Store:
+    """What sources cut from one another share."""
+
+    paths: np.ndarray
+    decoded: np.ndarray | None = None
+    is_prepared: bool = False
+
+
+class PosterSource:
+    """Posters by row number, decoded from the cache or anew.
+
+    Make one for all splits and take `rows` of it, so that the memory budget
+    and the disk cache count once.
+
+    Args:
+        paths: Files of the posters.
+        height: Rows of pixels.
+        width: Columns of pixels.
+        settings: An `InputSettings`.
+
+    Example:
+        >>> posters = PosterSource(paths, 224, 224, settings.input)
+        >>> print(posters.prepare(), file=sys.stderr)
+        Decoded posters: 1.7 GiB in memory (budget 4 GiB)
+        >>> train = posters.rows(np.flatnonzero(splits == "train"))
+    """
+
+    def __init__(self, paths, height, width, settings):
+        self.height = height
+        self.width = width
+        self.settings = settings
+        self._store = _Store(np.array([os.fspath(path) for path in paths], dtype=object))
+        self._rows = np.arange(len(self._store.paths))
+
+    def __len__(self):
+        return len(self._rows)
+
+    @property
+    def paths(self):
+        """Files of the posters, in the order of the rows."""
+        return self._store.paths[self._rows].tolist()
+
+    def prepare(self):
+        """Decode every poster once and keep it, unless the cache is off.
+
+        With the cache off every poster is still decoded once, to name the
+        damaged ones now. Without this call posters are decoded as they are
+        asked for. All sources that `rows` made share what is decoded.
+
+        Returns:
+            One line that says where the decoded posters are, and why; empty
+            if it was done before.
+
+        Raises:
+            UserError: If a poster cannot be read, or they do not fit.
+        """
+        store = self._store
+        if store.is_prepared:
+            return ""
+        store.decoded, said = keep_decoded(store.paths, self.height, self.width, self.settings)
+        store.is_prepared = True
+        return said
+
+    def rows(self, rows):
+        """Return the source of some posters, sharing what is decoded.
+
+        Args:
+            rows: Row numbers in this source, shape `(posters,)`.
+        """
+        part = copy.copy(self)
+        part._rows = self._rows[np.asarray(rows, np.int64)]
+        return part
+
+    def batches(self, rows, batch_size):
+        """Return the decoded posters of a stream of row numbers.
+
+        Args:
+            rows: Dataset of tuples whose first part is an int64 scalar, a row
+                number of this source.
+            batch_size: Posters in a batch; the stream must come out even.
+
+        Returns:
+            Dataset of the same tuples in batches, with uint8 posters of shape
+            `(batch_size, height, width, 3)` in front of them.
+        """
+        shape = (self.height, self.width, 3)
+        if self._store.decoded is None:
+            paths = tf.constant(self.paths, tf.string)
+            fit = self.settings.fit
+
+            def decode(row, *more):
+                data = tf.io.read_file(paths[row])
+                return decode_poster(data, *shape[:2], fit), row, *more
+
+            return rows.map(decode, tf.data.AUTOTUNE).batch(batch_size, drop_remainder=True)
+
+        # One gather a batch in NumPy: the array stays outside the graph, so
+        # memory and a mapped file are read alike and never copied whole.
+        decoded, kept = self._store.decoded, self._rows
+
+        def gather(row, *more):
+            (posters,) = tf.numpy_function(lambda row: [decoded[kept[row]]], [row], [tf.uint8])
+            return tf.ensure_shape(posters, (batch_size, *shape)), row, *more
+
+        batches = rows.batch(batch_size, drop_remainder=True)
+        return batches.map(gather, tf.data.AUTOTUNE)
+
+
+def steps_per_epoch(num_posters, batch_size):
+    """Return the batches of an epoch, the filled-up last one included."""
+    return math.ceil(num_posters / batch_size)
+
+
+def training_batches(source, labels, *, batch_size, seed, augment, first_epoch=0):
+    """Return varied, shuffled batches without end.
+
+    An epoch is `steps_per_epoch` batches. Its last batch is filled up with
+    posters of another shuffle, so every poster comes at least once an epoch
+    and no batch has another shape: XLA compiles once.
+
+    Args:
+        source: A `PosterSource`.
+        labels: 0/1 array of shape `(posters, genres)`.
+        batch_size: Posters in a batch.
+        seed: Seed of the order and of the variations.
+        augment: An `AugmentSettings`.
+        first_epoch: Epoch to begin with.
+
+    Returns:
+        Dataset of `(images, labels)`: float32 in 0–255 of shape
+        `(batch_size, height, width, 3)` and float32 of shape
+        `(batch_size, genres)`.
+
+    Raises:
+        ValueError: If there are no posters, or not one row of labels for each.
+    """
+    count = _require_posters(source)
+    labels = np.asarray(labels, np.float32)
+    if len(labels) != count:
+        raise ValueError(f"`labels` must have {count} rows. Received: {labels.shape}")
+    keys = np.random.SeedSequence(seed).generate_state(3, np.uint32).astype(np.int64)
+    num_filled = steps_per_epoch(count, batch_size) * batch_size - count
+    labels = tf.constant(labels)
+
+    def one_epoch(epoch):
+        order, fill = (_shuffled(count, keys[part], epoch) for part in (_SHUFFLE, _FILL))
+        fill = tf.gather(fill, tf.range(num_filled) % count)
+        rows = tf.concat([order, fill], axis=0)
+        uniforms = tf.gather(epoch_uniforms(count, seed, epoch), rows)
+        return tf.data.Dataset.from_tensor_slices((rows, uniforms))
+
+    def vary(images, rows, uniforms):
+        return augment_batch(images, uniforms, augment), tf.gather(labels, rows)
+
+    epochs = tf.data.Dataset.counter(first_epoch)
+    batches = source.batches(epochs.flat_map(one_epoch), batch_size)
+    batches = batches.map(vary, tf.data.AUTOTUNE)
+    batches = batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+    return batches.prefetch(tf.data.AUTOTUNE).with_options(_options())
+
+
+def evaluation_batches(source, batch_size):
+    """Return the posters as they are, in order.
+
+    The last batch is filled up with its last poster, so that all batches have
+    one shape: cut the scores to `len(source)`.
+
+    Args:
+        source: A `PosterSource`.
+        batch_size: Posters in a batch.
+
+    Returns:
+        Dataset of float32 images in 0–255, shape `(batch_size, height, width, 3)`.
+
+    Raises:
+        ValueError: If there are no posters.
+    """
+    count = _require_posters(source)
+    rows = np.arange(steps_per_epoch(count, batch_size) * batch_size)
+    rows = tf.data.Dataset.from_tensor_slices((np.minimum(rows, count - 1),))
+    batches = source.batches(rows, batch_size)
+    batches = batches.map(lambda images, rows: tf.cast(images, tf.float32), tf.data.AUTOTUNE)
+    return batches.prefetch(tf.data.AUTOTUNE).with_options(_options())
+
+
+def epoch_uniforms(num_posters, seed, epoch):
+    """Return the random numbers that vary each poster in an epoch.
+
+    Args:
+        num_posters: Posters of the training split.
+        seed: Seed of the training.
+        epoch: Scalar, from 0.
+
+    Returns:
+        float32 tensor in [0, 1), shape `(num_posters, NUM_UNIFORMS)`.
+    """
+    keys = np.random.SeedSequence(seed).generate_state(3, np.uint32).astype(np.int64)
+    shape = (num_posters, NUM_UNIFORMS)
+    return tf.random.stateless_uniform(shape, tf.stack([keys[_AUGMENT], tf.cast(epoch, tf.int64)]))
+
+
+def _shuffled(count, key, epoch):
+    rows = tf.range(count, dtype=tf.int64)
+    seed = tf.stack([key, tf.cast(epoch, tf.int64)])
+    return tf.random.experimental.stateless_shuffle(rows, seed)
+
+
+def _require_posters(source):
+    if not len(source):
+        raise ValueError("`source` must hold at least one poster. Received: 0")
+    return len(source)
+
+
+def _options():
+    options = tf.data.Options()
+    options.deterministic = True
+    # One machine reads all posters and splits each batch among its devices.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return options
