@@ -33,8 +33,8 @@ class PrepareSettings:
     """Share of posters for the test, which nothing is chosen on."""
     max_megapixels: float = 64.0
     """Posters above this many million pixels are rejected before they are decoded."""
-    near_duplicate_bits: int = 6
-    """Two posters are one picture if at most this many bits of their perceptual hashes differ."""
+    near_duplicate_bits: int = 10
+    """Posters whose perceptual hashes differ in at most this many bits may be one picture."""
     stock_films: int = 10
     """A picture that at least this many films share is a stock "no poster" picture: left out."""
 

@@ -1,0 +1,342 @@
+"""From a folder of posters to a checked table with splits: `data prepare`."""
+
+import os
+import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from keras_genres import __version__
+from keras_genres.data.duplicates import Looks, components, same_pictures, stock_pictures
+from keras_genres.data.quality import inspect, load_picture
+from keras_genres.data.readers import read_source
+from keras_genres.data.splits import draw_splits, split_fractions
+from keras_genres.data.table import Posters, load_posters, write_csv, write_posters
+from keras_genres.errors import UserError
+from keras_genres.files import whole_folder, write_json
+from keras_genres.genres import GENRES, NUM_GENRES
+from keras_genres.settings import PrepareSettings, check_ranges
+
+FACTS = "prepare.json"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared folder."""
+
+    folder: Path
+    posters: Posters
+    facts: dict
+    """What `prepare.json` holds; `check.format_check` prints it."""
+
+
+def prepare(
+    source,
+    out,
+    settings=None,
+    *,
+    images=None,
+    id_column=None,
+    ignore_unknown=False,
+    overwrite=False,
+    jobs=None,
+):
+    """Check, group and split posters, and write the folder that `fit` reads.
+
+    `out` gets `multilabel_posters.csv` and `split.json`; `rejected.csv`,
+    `duplicates.csv` and `conflicts.csv` for the user to look through;
+    `converted/` with plain copies of odd files; and `prepare.json`, which
+    `data check` prints. It appears whole or not at all. The posters
+    themselves stay where they are.
+
+    Args:
+        source: Folder of genre folders, or a CSV.
+        out: Folder to write.
+        settings: `PrepareSettings`; the defaults if `None`.
+        images: Folder of a CSV's pictures.
+        id_column: CSV column with the film's id.
+        ignore_unknown: Leave out unknown genres instead of stopping.
+        overwrite: Replace a prepared folder that is there.
+        jobs: Posters decoded at a time; by default twice the CPU cores.
+
+    Returns:
+        A `Prepared`.
+
+    Raises:
+        UserError: If the source cannot be read, nothing in it is usable, or
+            `out` is in the way.
+    """
+    settings = settings or PrepareSettings()
+    check_ranges(settings, "prepare.")
+    fractions = split_fractions(settings)
+    source, out = Path(source), Path(out)
+    jobs = jobs or 2 * (os.cpu_count() or 1)
+    _guard(source, out, images, overwrite)
+    with whole_folder(out, overwrite) as scratch:
+        found = read_source(
+            source,
+            images=images,
+            id_column=id_column,
+            ignore_unknown=ignore_unknown,
+            skip=(out, scratch),
+            jobs=jobs,
+        )
+        rejected = list(found.rejected)
+        entries, inspections = _inspect_all(found, settings, jobs, rejected)
+        _require_some(entries, rejected, source)
+        looks = Looks.of([inspection.look for inspection in inspections])
+        firsts, pairs = same_pictures(looks, settings.near_duplicate_bits)
+        keep = _leave_out_stock(entries, firsts, pairs, settings, rejected)
+        links = _links(entries, inspections, firsts, pairs, keep)
+        entries = [entries[i] for i in keep]
+        inspections = [inspections[i] for i in keep]
+        _require_some(entries, rejected, source)
+        groups = _name_groups(entries, components(len(entries), [link[:2] for link in links]))
+        labels = np.array([[genre in e.genres for genre in GENRES] for e in entries], np.uint8)
+        splits = draw_splits(labels, groups, fractions, settings.seed)
+        names = _convert(found, entries, inspections, scratch, out, settings, jobs)
+        titles = list(dict.fromkeys(title for e in entries for title in e.extra))
+        write_posters(
+            scratch,
+            names,
+            labels,
+            splits,
+            groups,
+            settings.seed,
+            fractions,
+            {title: [e.extra.get(title, "") for e in entries] for title in titles},
+        )
+        write_csv(scratch / "rejected.csv", ("filename", "reason", "detail"), sorted(rejected))
+        together = _write_groups(scratch, names, entries, splits, groups, links, found.conflicts)
+        facts = {
+            "tool_version": __version__,
+            "source": {"path": str(source), "kind": found.kind, "images": str(found.images)},
+            "settings": asdict(settings),
+            "posters": len(entries),
+            "genres_per_poster": _tally(labels.sum(axis=1).tolist()),
+            "width": _spread([i.width for i in inspections]),
+            "height": _spread([i.height for i in inspections]),
+            "formats": _tally(i.format for i in inspections),
+            "converted": _tally(" ".join(i.oddities) for i in inspections if i.oddities),
+            "rejected": _tally(reason for _, reason, _ in rejected),
+            "ignored_genres": dict(sorted(found.ignored.items())),
+            **together,
+            "notes": found.notes + _warnings(labels, splits, fractions),
+        }
+        write_json(scratch / FACTS, facts)
+    return Prepared(out, load_posters(out), facts)
+
+
+def _guard(source, out, images, overwrite):
+    """Refuse to write over what is read, or over a folder that is not ours."""
+    here = Path(os.path.realpath(out))
+    for read in filter(None, (source, images)):
+        read = Path(os.path.realpath(read))
+        if here == read or here in read.parents:
+            raise UserError(f"--out {out} holds {read}, which is read. Choose another --out.")
+    if not source.exists():
+        raise UserError(f"There is no {source}. Give a folder of genre folders, or a CSV.")
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file. Choose another --out.")
+    if overwrite and out.is_dir() and any(out.iterdir()) and not (out / FACTS).exists():
+        raise UserError(
+            f"{out} holds other things than prepared posters and is not overwritten. "
+            "Choose another --out."
+        )
+
+
+def _require_some(entries, rejected, source):
+    if not entries:
+        raise UserError(f"No poster of {source} can be used: {_reasons(rejected)}.")
+
+
+def _inspect_all(found, settings, jobs, rejected):
+    """Look at every file once; return the usable entries and their inspections."""
+    entries, inspections = [], []
+    look = partial(inspect, max_megapixels=settings.max_megapixels)
+    # Threads: Pillow lets go of the interpreter lock while it decodes, and
+    # with a few more than there are cores they are as fast as processes.
+    pool = ThreadPoolExecutor(jobs)
+    progress = tqdm(total=len(found.entries), desc="Checking", unit="poster", disable=None)
+    try:
+        # In batches, so that Ctrl-C waits for few and no list of futures piles up.
+        for start in range(0, len(found.entries), _BATCH):
+            batch = found.entries[start : start + _BATCH]
+            paths = [found.images / entry.name for entry in batch]
+            for entry, inspection in zip(batch, pool.map(look, paths), strict=True):
+                reason, detail = inspection.reason, inspection.detail
+                if not reason and not entry.genres:
+                    reason, detail = "no genre", "no known genre is given"
+                if not reason and not _is_text(entry.name):
+                    reason, detail = "name not UTF-8", "rename the file"
+                if reason:
+                    rejected.append((_text(entry.name), reason, detail))
+                else:
+                    entries.append(entry)
+                    inspections.append(inspection)
+                progress.update()
+    finally:
+        progress.close()
+        pool.shutdown(cancel_futures=True)
+    return entries, inspections
+
+
+_BATCH = 256
+
+
+def _leave_out_stock(entries, firsts, pairs, settings, rejected):
+    """Return the indices of the entries that show no stock picture."""
+    films = [entry.films or {entry.name} for entry in entries]
+    shared = stock_pictures(firsts, pairs, films, settings.stock_films)
+    for index in np.flatnonzero(shared):
+        detail = f"{shared[index]} films share this picture"
+        rejected.append((entries[index].name, "stock picture", detail))
+    return np.flatnonzero(shared == 0).tolist()
+
+
+def _links(entries, inspections, firsts, pairs, keep):
+    """Return `(one, other, why)` for what belongs together, numbered as in `keep`."""
+    number = {index: place for place, index in enumerate(keep)}
+    links, by_film, by_bytes = [], {}, {}
+    for place, index in enumerate(keep):
+        for film in sorted(entries[index].films):
+            other = by_film.setdefault(film, place)
+            if other != place:
+                links.append((other, place, "same film"))
+        other = by_bytes.setdefault(inspections[index].sha256, place)
+        if other != place:
+            links.append((other, place, "same bytes"))
+    alike = [(first, index) for index, first in enumerate(firsts.tolist()) if first != index]
+    for one, two in (*alike, *pairs.tolist()):
+        same_bytes = inspections[one].sha256 == inspections[two].sha256
+        # All posters of a stock picture are out together, unless it is a border
+        # case of near hashes; such a border case binds nothing.
+        if one in number and two in number and not same_bytes:
+            links.append((number[one], number[two], "same picture"))
+    return links
+
+
+def _name_groups(entries, roots):
+    """Name groups so that the same posters get the same names again, wherever they lie."""
+    films, posters = {}, {}
+    for entry, root in zip(entries, roots, strict=True):
+        films.setdefault(root, set()).update(entry.films)
+        posters.setdefault(root, []).append(entry.name)
+    names = {
+        root: f"film-{min(films[root])}"
+        if films[root]
+        else f"poster-{sha256(min(members).encode()).hexdigest()[:16]}"
+        for root, members in posters.items()
+    }
+    return [names[root] for root in roots]
+
+
+def _convert(found, entries, inspections, scratch, out, settings, jobs):
+    """Write plain copies of odd files; return every poster's name in the table."""
+    images = os.path.realpath(found.images)
+    base = Path(os.path.realpath(out.parent)) / out.name
+    prefix = Path(os.path.relpath(images, base)).as_posix()
+    names, odd = [], []
+    for entry, inspection in zip(entries, inspections, strict=True):
+        if inspection.oddities:
+            stem = re.sub(r"[^\w.-]+", "_", os.path.splitext(entry.name)[0])[-60:]
+            digest = sha256(entry.name.encode()).hexdigest()[:8]
+            names.append(f"converted/{stem}-{digest}.png")
+            odd.append((found.images / entry.name, scratch / names[-1]))
+        else:
+            # "./" keeps a spreadsheet from taking a name for a formula.
+            names.append(f"./{entry.name}" if prefix == "." else f"{prefix}/{entry.name}")
+    if odd:
+        (scratch / "converted").mkdir()
+        save = partial(_save_plain, max_megapixels=settings.max_megapixels)
+        with ThreadPoolExecutor(jobs) as pool:
+            done = pool.map(lambda pair: save(*pair), odd)
+            list(tqdm(done, total=len(odd), desc="Converting", unit="poster", disable=None))
+    return names
+
+
+def _save_plain(path, copy, max_megapixels):
+    load_picture(path, max_megapixels).save(copy, "PNG")
+
+
+def _write_groups(folder, names, entries, splits, groups, links, conflicts):
+    """Write `duplicates.csv` and `conflicts.csv`; return their facts."""
+    why = [set() for _ in entries]
+    for one, two, reason in links:
+        why[one].add(reason)
+        why[two].add(reason)
+    members = {}
+    for index, group in enumerate(groups):
+        members.setdefault(group, []).append(index)
+    several = {group: rows for group, rows in members.items() if len(rows) > 1}
+    duplicates, torn = [], []
+    for group, rows in sorted(several.items()):
+        for row in rows:
+            duplicates.append((group, names[row], splits[row], ", ".join(sorted(why[row]))))
+        if len({entries[row].genres for row in rows}) > 1:
+            torn += [(group, names[row], _genres(entries[row]), "differ in group") for row in rows]
+    torn += [
+        (group, name, _genres(entry), "rows of the CSV differed; their genres are joined")
+        for group, name, entry in zip(groups, names, entries, strict=True)
+        if entry.name in conflicts
+    ]
+    header = ("group", "filename", "split", "why")
+    write_csv(folder / "duplicates.csv", header, duplicates)
+    write_csv(folder / "conflicts.csv", ("group", "filename", "genres", "why"), torn)
+    return {
+        "groups": len(members),
+        "duplicates": {
+            "groups": len(several),
+            "posters": len(duplicates),
+            "why": _tally(
+                reason for rows in several.values() for row in rows for reason in why[row]
+            ),
+            "largest_group": max(map(len, members.values())),
+        },
+        "conflicts": {"groups": len({row[0] for row in torn}), "posters": len(torn)},
+    }
+
+
+def _warnings(labels, splits, fractions):
+    notes = []
+    for split in fractions:
+        counts = labels[splits == split].sum(axis=0)
+        absent = [genre for genre, count in zip(GENRES, counts, strict=True) if count == 0]
+        if len(absent) == NUM_GENRES:
+            notes.append(f"No poster is in {split}.")
+        elif absent:
+            notes.append(f"No poster in {split} has the genre {', '.join(absent)}.")
+    return notes
+
+
+def _genres(entry):
+    return "|".join(genre for genre in GENRES if genre in entry.genres)
+
+
+def _tally(values):
+    """Count values, most frequent first."""
+    return {str(value): count for value, count in Counter(values).most_common()}
+
+
+def _spread(values):
+    low, middle, high = np.quantile(values, (0, 0.5, 1)).astype(int).tolist()
+    return {"min": low, "median": middle, "max": high}
+
+
+def _reasons(rejected):
+    tally = _tally(reason for _, reason, _ in rejected)
+    return ", ".join(f"{count} {reason}" for reason, count in tally.items()) or "there are none"
+
+
+def _is_text(name):
+    return _text(name) == name
+
+
+def _text(name):
+    return name.encode("utf-8", "backslashreplace").decode()
