@@ -119,12 +119,12 @@ def prepare(
             "source": {"path": str(source), "kind": found.kind, "images": str(found.images)},
             "settings": asdict(settings),
             "posters": len(entries),
-            "genres_per_poster": _tally(labels.sum(axis=1).tolist()),
+            "genres_per_poster": tally(labels.sum(axis=1).tolist()),
             "width": _spread([i.width for i in inspections]),
             "height": _spread([i.height for i in inspections]),
-            "formats": _tally(i.format for i in inspections),
-            "converted": _tally(" ".join(i.oddities) for i in inspections if i.oddities),
-            "rejected": _tally(reason for _, reason, _ in rejected),
+            "formats": tally(i.format for i in inspections),
+            "converted": tally(" ".join(i.oddities) for i in inspections if i.oddities),
+            "rejected": tally(reason for _, reason, _ in rejected),
             "ignored_genres": dict(sorted(found.ignored.items())),
             **together,
             "notes": found.notes + _warnings(labels, splits, fractions),
@@ -294,7 +294,7 @@ def _write_groups(folder, names, entries, splits, groups, links, conflicts):
         "duplicates": {
             "groups": len(several),
             "posters": len(duplicates),
-            "why": _tally(
+            "why": tally(
                 reason for rows in several.values() for row in rows for reason in why[row]
             ),
             "largest_group": max(map(len, members.values())),
@@ -319,7 +319,7 @@ def _genres(entry):
     return "|".join(genre for genre in GENRES if genre in entry.genres)
 
 
-def _tally(values):
+def tally(values):
     """Count values, most frequent first."""
     return {str(value): count for value, count in Counter(values).most_common()}
 
@@ -330,8 +330,8 @@ def _spread(values):
 
 
 def _reasons(rejected):
-    tally = _tally(reason for _, reason, _ in rejected)
-    return ", ".join(f"{count} {reason}" for reason, count in tally.items()) or "there are none"
+    counts = tally(reason for _, reason, _ in rejected)
+    return ", ".join(f"{count} {reason}" for reason, count in counts.items()) or "there are none"
 
 
 def _is_text(name):

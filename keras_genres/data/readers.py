@@ -1,67 +1,23 @@
-"""The three ways posters and their genres come: genre folders and two kinds of CSV.
+"""Posters and their genres from genre folders, and the choice among the readers.
 
-- A folder with one sub-folder per genre. The same file stands in several: a
-  poster's genres are the folders it is in.
-- A CSV with a `genres` column (`Action|Drama`).
-- A CSV with the 19 genres as columns of 0 and 1, as the paper has it.
+Genre folders are how the Kaggle set of the paper comes: one sub-folder per
+genre, and the same file in several. A poster's genres are the folders it is in.
 """
 
-import csv
 import hashlib
 import os
-import posixpath
-import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
 
-from keras_genres.data.table import COLUMNS
+from keras_genres.data.csv_reader import read_table
+from keras_genres.data.source import Entry, Source, some
 from keras_genres.errors import UserError
-from keras_genres.genres import GENRES, find_genre, parse_genre
-
-FILE_COLUMNS = ("filename", "file", "image", "poster", "path", "imagename", "imagefile")
-GENRE_COLUMNS = ("genres", "genre")
-FILM_COLUMNS = ("imdbid", "filmid", "movieid", "tmdbid", "tconst", "film", "id")
-"""Column names that are looked for, in this order, without case, spaces, `_` and `-`."""
+from keras_genres.genres import find_genre, parse_genre
 
 _CLUTTER = {"thumbs.db", "desktop.ini", "__macosx"}
-
-
-@dataclass
-class Entry:
-    """One poster as the source names it."""
-
-    name: str
-    """Path below the images folder, with `/`; unique in the source."""
-    genres: frozenset
-    """Names of its known genres; may be empty."""
-    films: frozenset = frozenset()
-    """Ids of the films it stands for; empty where the source has no ids."""
-    extra: dict = field(default_factory=dict)
-    """Further columns of the CSV."""
-
-
-@dataclass
-class Source:
-    """What a source holds."""
-
-    kind: str
-    """`genre folders`, `genres column` or `genre columns`."""
-    images: Path
-    """Folder that the names of entries are relative to."""
-    entries: list
-    """One `Entry` a poster, sorted by name."""
-    rejected: list = field(default_factory=list)
-    """`(name, reason, detail)` of what is left out already."""
-    notes: list = field(default_factory=list)
-    """Lines worth telling the user."""
-    ignored: dict = field(default_factory=dict)
-    """Unknown genres that were ignored -> how many times."""
-    conflicts: set = field(default_factory=set)
-    """Names of posters whose rows in the CSV gave different genres."""
 
 
 def read_source(path, *, images=None, id_column=None, ignore_unknown=False, skip=(), jobs=None):
@@ -72,7 +28,7 @@ def read_source(path, *, images=None, id_column=None, ignore_unknown=False, skip
         images: Folder of a CSV's pictures; by default the folder of the CSV
             or `images` in it, whichever has them.
         id_column: CSV column with the film's id; by default the first of
-            `FILM_COLUMNS` that is there.
+            `csv_reader.FILM_COLUMNS` that is there.
         ignore_unknown: Leave out genres that are none of ours instead of stopping.
         skip: Folders that are not read, such as the one being written.
         jobs: Files read at a time.
@@ -157,190 +113,8 @@ def _merge_copies(source, files, jobs):
     if twice:
         source.notes.append(
             f"{len(twice)} file names stand for different pictures in different genre folders, and "
-            f"are kept apart: {_some(twice)}."
+            f"are kept apart: {some(twice)}."
         )
-
-
-def read_table(path, *, images=None, id_column=None, ignore_unknown=False):
-    """Read a CSV of either kind. Arguments and errors as in `read_source`."""
-    path = Path(path)
-    header, rows = _read_csv(path)
-    keys = [_key(name) for name in header]
-    file_column = next((keys.index(key) for key in FILE_COLUMNS if key in keys), None)
-    if file_column is None:
-        raise UserError(
-            f"{path} has no `filename` column. Received the columns {', '.join(header)}."
-        )
-    film_column = _film_column(path, header, keys, id_column)
-    read_genres, kind, genre_columns, ignored = _genre_reader(
-        path, header, keys, rows, {file_column, film_column}, ignore_unknown
-    )
-    used = {file_column, *genre_columns}
-    extra_columns = [
-        (column, name)
-        for column, name in enumerate(header)
-        if column not in used and name not in COLUMNS and name and not name.startswith("Unnamed:")
-    ]
-    source = Source(kind, _images_folder(path, images, [row[file_column] for row in rows]), [])
-    source.ignored = ignored
-    entries, repeated = {}, []
-    for number, row in enumerate(rows, start=2):
-        name = _inside(row[file_column])
-        if name is None:
-            source.rejected.append((row[file_column], "outside the images folder", f"row {number}"))
-            continue
-        genres = read_genres(number, row)
-        film = row[film_column].strip() if film_column is not None else ""
-        films = frozenset([film] if film else [])
-        known = entries.get(name)
-        if known is None:
-            extra = {title: row[column] for column, title in extra_columns}
-            entries[name] = Entry(name, genres, films, extra)
-            continue
-        repeated.append(name)
-        if known.genres != genres:
-            source.conflicts.add(name)
-        known.genres |= genres
-        known.films |= films
-    if repeated:
-        source.notes.append(
-            f"{len(repeated)} rows of {path.name} name a file again; such rows are one poster with "
-            f"the genres of all: {_some(sorted(set(repeated)))}."
-        )
-    source.entries = sorted(entries.values(), key=lambda entry: entry.name)
-    return source
-
-
-def _genre_reader(path, header, keys, rows, taken, ignore_unknown):
-    """Return `(function of row number and row, kind, columns, ignored)`."""
-    ignored = Counter()
-    by_genre = {}
-    for column, name in enumerate(header):
-        genre = find_genre(name)
-        if genre and column not in taken:
-            if genre in by_genre:
-                raise UserError(f"{path} has the genre {genre} in two columns.")
-            by_genre[genre] = column
-    listed = next((keys.index(key) for key in GENRE_COLUMNS if key in keys), None)
-
-    def from_list(number, row):
-        genres = set()
-        for name in split_genres(row[listed]):
-            genre = find_genre(name) if ignore_unknown else _parse(path, number, name)
-            if genre is None:
-                ignored[name] += 1
-            else:
-                genres.add(genre)
-        return frozenset(genres)
-
-    def from_columns(number, row):
-        found = set()
-        for genre, column in by_genre.items():
-            value = _BINARY.get(row[column].strip().lower())
-            if value is None:
-                raise UserError(
-                    f"{path}, row {number}: {header[column]} must be 0 or 1. "
-                    f"Received: {row[column]!r}"
-                )
-            if value:
-                found.add(genre)
-        return frozenset(found)
-
-    if listed is not None:
-        return from_list, "genres column", {listed}, ignored
-    missing = [genre for genre in GENRES if genre not in by_genre]
-    if len(missing) == len(GENRES):
-        raise UserError(
-            f"{path} has no genres. Expected a `genres` column (Action|Drama) or the 19 genres as "
-            f"columns of 0 and 1. Received the columns {', '.join(header)}."
-        )
-    if missing:
-        raise UserError(f"{path} lacks the genre columns {', '.join(missing)}.")
-    columns = set(by_genre.values())
-    for column, name in enumerate(header):
-        if column in columns | taken or name in COLUMNS or not rows:
-            continue
-        values = {row[column].strip().lower() for row in rows}
-        if values <= set(_BINARY) and "1" in "".join(values):
-            if not ignore_unknown:
-                parse_genre(name)
-            ignored[name] = sum(_BINARY[row[column].strip().lower()] for row in rows)
-            columns.add(column)
-    return from_columns, "genre columns", columns, ignored
-
-
-_BINARY = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
-
-
-def split_genres(text):
-    """Return the names in one cell of a `genres` column.
-
-    Example:
-        >>> split_genres("Action | Sci-Fi"), split_genres("['Drama', 'War']"), split_genres("")
-        (['Action', 'Sci-Fi'], ['Drama', 'War'], [])
-    """
-    parts = (part.strip(" \t\r\n'\"") for part in re.split(r"[|,;]", text.strip().strip("[]")))
-    return [part for part in parts if part and part not in ("N/A", "\\N", "nan")]
-
-
-def _parse(path, number, name):
-    try:
-        return parse_genre(name)
-    except UserError as error:
-        raise UserError(f"{path}, row {number}: {error}") from None
-
-
-def _film_column(path, header, keys, wanted):
-    if wanted is None:
-        return next((keys.index(key) for key in FILM_COLUMNS if key in keys), None)
-    if _key(wanted) not in keys:
-        raise UserError(f"{path} has no column {wanted!r}. It has {', '.join(header)}.")
-    return keys.index(_key(wanted))
-
-
-def _images_folder(path, images, names):
-    if images is not None:
-        if not Path(images).is_dir():
-            raise UserError(f"There is no folder {images}. --images takes the folder of pictures.")
-        return Path(images)
-    names = [name for name in map(_inside, names) if name][:200]
-    beside, below = path.parent, path.parent / "images"
-    found = {folder: sum((folder / name).is_file() for name in names) for folder in (beside, below)}
-    return below if found[below] > found[beside] else beside
-
-
-def _inside(name):
-    """Return the path below the images folder that a CSV means, or `None` if it leads outside."""
-    name = name.strip().replace("\\", "/")
-    if not name or "\0" in name or name.startswith("/") or re.match(r"[A-Za-z]:", name):
-        return None
-    name = posixpath.normpath(name)
-    return None if name in (".", "..") or name.startswith("../") else name
-
-
-def _read_csv(path):
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            file.seek(0)
-            cut = max(",;\t", key=first.count)
-            reader = csv.reader(file, delimiter=cut, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            rows = [row for row in reader if any(row)]
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path} is not UTF-8 (byte {error.start}). Save it again as CSV UTF-8."
-        ) from None
-    except (OSError, csv.Error) as error:
-        raise UserError(f"{path} is not a readable CSV: {error}.") from None
-    if not rows:
-        raise UserError(f"{path} holds no posters: it needs a header and at least one row.")
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(header):
-            raise UserError(
-                f"{path}, row {number} has {len(row)} cells, the header has {len(header)}."
-            )
-    return header, rows
 
 
 def _names(folder):
@@ -360,11 +134,3 @@ def _digest(path):
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
-
-
-def _key(name):
-    return re.sub(r"[\s_\-]+", "", name).casefold()
-
-
-def _some(names, most=3):
-    return ", ".join(names[:most]) + (" …" if len(names) > most else "")
