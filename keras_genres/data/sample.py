@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from keras_genres.data.drawing.lettering import invent_title
 from keras_genres.data.drawing.poster import draw_poster
+from keras_genres.data.drawing.words import invent_title
 from keras_genres.errors import UserError
 from keras_genres.files import whole_file, whole_folder
 from keras_genres.genres import GENRES, NUM_GENRES
@@ -124,11 +124,15 @@ def plan_posters(posters, seed=0):
     wanted = np.array([_SHARES.get(genre, 1.0) for genre in GENRES])
     wanted /= wanted.sum()
     counts = np.zeros(NUM_GENRES)
-    plan = []
+    plan, titles = [], set()
     for index in range(posters):
         filename = f"poster_{index + 1:04d}.jpg"
         genres = _choose_genres(rng, wanted, counts)
-        title, year = invent_title(rng, genres[0]), int(rng.integers(1962, 2025))
+        title = next(
+            (new for new in _titles(rng, genres[0]) if new not in titles), f"Untitled {index + 1}"
+        )
+        titles.add(title)
+        year = int(rng.integers(1962, 2025))
         film, again, copy = f"film_{index + 1:04d}", rng.random() < 0.03, None
         earlier = int(rng.integers(max(1, index)))
         if index in _COPIES:
@@ -143,10 +147,14 @@ def plan_posters(posters, seed=0):
     return plan
 
 
+def _titles(rng, genre):
+    return (invent_title(rng, genre) for _ in range(50))
+
+
 def _choose_genres(rng, wanted, counts):
     """Return one to three genres, those that are behind their share first."""
     behind = wanted * (counts.sum() + 30) - counts
-    weights = wanted * np.exp(np.clip(behind, -4, 4))
+    weights = wanted * np.exp(np.clip(2.5 * behind, -8, 8))
     number = int(rng.choice([1, 2, 3], p=[0.22, 0.46, 0.32]))
     chosen = [GENRES[rng.choice(NUM_GENRES, p=weights / weights.sum())]]
     while len(chosen) < number:

@@ -1,177 +1,21 @@
-"""Titles, taglines and credits of the sample posters: words and how they are set."""
+"""How the lettering of a sample poster is set: title, names, tagline and credits."""
 
 import functools
 
 from PIL import Image, ImageDraw, ImageFont
 
-_QUALITIES = [
-    "Amber",
-    "Borrowed",
-    "Broken",
-    "Burning",
-    "Copper",
-    "Crimson",
-    "Crooked",
-    "Distant",
-    "Eleventh",
-    "Empty",
-    "Endless",
-    "Fallen",
-    "Forgotten",
-    "Gentle",
-    "Gilded",
-    "Hollow",
-    "Honest",
-    "Hungry",
-    "Iron",
-    "Little",
-    "Lost",
-    "Midnight",
-    "Northern",
-    "Paper",
-    "Patient",
-    "Quiet",
-    "Restless",
-    "Salted",
-    "Scarlet",
-    "Second",
-    "Silent",
-    "Silver",
-    "Sleeping",
-    "Stolen",
-    "Sunken",
-    "Tender",
-    "Twisted",
-    "Velvet",
-    "Winter",
-    "Yellow",
-]
-_THINGS = {
-    "Action": "Blast Convoy Detonator Overdrive Payload",
-    "Adventure": "Caravan Expedition Meridian Summit Voyage",
-    "Animation": "Bubble Doodle Gizmo Noodle Whiskers",
-    "Biography": "Inventor Portrait Sculptor Senator Diary",
-    "Comedy": "Buffet Cousins Mishap Neighbours Trousers",
-    "Crime": "Alibi Heist Ledger Racket Verdict",
-    "Documentary": "Archive Coastline Harvest Reef Witness",
-    "Drama": "Autumn Letter Orchard Silence Tide",
-    "Family": "Backyard Kite Puppy Treehouse Weekend",
-    "Fantasy": "Amulet Griffin Kingdom Sorcerer Thorn",
-    "History": "Aqueduct Chronicle Dynasty Empire Regent",
-    "Horror": "Cellar Crypt Harrow Lullaby Teeth",
-    "Music": "Chorus Encore Jukebox Rhythm Serenade",
-    "Mystery": "Cipher Lantern Riddle Stranger Vanishing",
-    "Romance": "Bouquet Postcard Promise Sweetheart Waltz",
-    "Sci-Fi": "Android Nebula Orbit Quantum Signal",
-    "Sport": "Champion League Rookie Stadium Underdog",
-    "Thriller": "Hostage Informant Paranoia Pursuit Vertex",
-    "War": "Armistice Battalion Frontline Regiment Trench",
-}
-_TAGLINES = (
-    "Some doors only open once.",
-    "Everyone has a price.",
-    "The long way home is the only way.",
-    "Nothing stays buried.",
-    "One summer. One chance.",
-    "This time it counts.",
-    "The truth was never lost.",
-    "Hold on to something.",
-    "You will know by morning.",
-    "They were told to wait.",
-    "Small town. Big trouble.",
-    "Trust the one who runs.",
-    "A story worth the silence.",
-    "The map was wrong.",
-    "Say it before the rain.",
-    "It began with a knock.",
-    "Every ending needs a witness.",
-    "Luck has a short memory.",
-)
-_FIRST = [
-    "Ada",
-    "Bruno",
-    "Carla",
-    "Dmitri",
-    "Elena",
-    "Farid",
-    "Greta",
-    "Hugo",
-    "Ines",
-    "Jonas",
-    "Kaya",
-    "Leon",
-    "Mira",
-    "Nils",
-    "Olga",
-    "Pavel",
-    "Rosa",
-    "Selim",
-    "Tessa",
-    "Ugo",
-    "Vera",
-    "Wanda",
-    "Yusuf",
-    "Zora",
-]
-_LAST = [
-    "Alder",
-    "Bexley",
-    "Corvin",
-    "Dahl",
-    "Ekman",
-    "Falk",
-    "Garrow",
-    "Hale",
-    "Ilic",
-    "Jarvis",
-    "Korda",
-    "Lund",
-    "Marlow",
-    "Novak",
-    "Orsini",
-    "Pike",
-    "Quill",
-    "Rask",
-    "Sorel",
-    "Tamm",
-    "Ulrich",
-    "Voss",
-    "Wexler",
-    "Yates",
-]
+from keras_genres.data.drawing.words import invent_names, invent_tagline
 
 _LETTER = 48
 
-_BOLD, _PLAIN, _WIDE, _LEAN = (4, 0.02, 0.0), (2, 0.04, 0.0), (1, 0.4, 0.0), (4, 0.0, 0.24)
+_BOLD, _PLAIN, _WIDE, _LEAN = (3, 0.03, 0.0), (2, 0.04, 0.0), (1, 0.34, 0.0), (3, 0.02, 0.24)
 _FACES = {
-    "Action": _LEAN, "Animation": (5, 0.06, 0.0), "Biography": _WIDE, "Comedy": (5, 0.0, 0.0),
-    "Crime": _BOLD, "Documentary": _PLAIN, "Drama": _WIDE, "Family": (4, 0.06, 0.0),
+    "Action": _LEAN, "Animation": (4, 0.08, 0.0), "Biography": _WIDE, "Comedy": (4, 0.04, 0.0),
+    "Crime": _BOLD, "Documentary": _PLAIN, "Drama": _WIDE, "Family": (3, 0.08, 0.0),
     "Fantasy": (2, 0.2, 0.0), "History": (2, 0.3, 0.0), "Horror": (3, 0.16, 0.0), "Music": _BOLD,
-    "Mystery": _WIDE, "Romance": (1, 0.1, 0.2), "Sci-Fi": (1, 0.6, 0.0), "Sport": _LEAN,
-    "Thriller": _BOLD, "War": (4, 0.1, 0.0),
+    "Mystery": _WIDE, "Romance": (1, 0.1, 0.2), "Sci-Fi": (1, 0.44, 0.0), "Sport": _LEAN,
+    "Thriller": _BOLD, "War": (3, 0.12, 0.0),
 }  # fmt: skip
-
-
-def invent_title(rng, genre):
-    """Return a title of a film that flavours `genre`.
-
-    Example: `"The Crooked Lantern"`.
-    """
-    quality = _QUALITIES[rng.integers(len(_QUALITIES))]
-    things = _THINGS[genre].split()
-    thing, other = (things[k] for k in rng.permutation(len(things))[:2])
-    forms = (
-        f"The {quality} {thing}", f"{quality} {thing}", f"{thing} & {other}",
-        f"The {thing}", f"{thing} of {_LAST[rng.integers(len(_LAST))]}",
-        f"A {thing} for {_FIRST[rng.integers(len(_FIRST))]}", f"No {quality} {thing}",
-    )  # fmt: skip
-    title = forms[rng.integers(len(forms))]
-    return f"An{title[1:]}" if title.startswith("A ") and title[2] in "AEIOU" else title
-
-
-def invent_name(rng):
-    """Return a first and a last name."""
-    return f"{_FIRST[rng.integers(len(_FIRST))]} {_LAST[rng.integers(len(_LAST))]}"
 
 
 def set_text(canvas, text, x, y, width, height, color, face=_PLAIN, shadow=None, squeeze=1.6):
@@ -224,21 +68,30 @@ def set_title(canvas, title, genre, middle, color, shadow, rng):
             face,
             shadow,
         )
-    names = "     ".join(invent_name(rng).upper() for _ in range(int(rng.integers(2, 4))))
-    set_text(canvas, names, 50, middle - 11.2, 78, 2.5, color, (1, 0.12, 0.0))
-    tagline = _TAGLINES[rng.integers(len(_TAGLINES))]
-    set_text(canvas, tagline, 50, middle + 10.8, 64, 2.7, color, (1, 0.06, 0.12))
+    names = "     ".join(invent_names(rng, int(rng.integers(2, 4)))).upper()
+    small = _small_print(color, shadow)
+    set_text(canvas, names, 50, middle - 11.2, 78, 2.5, small, (1, 0.12, 0.0))
+    set_text(canvas, invent_tagline(rng), 50, middle + 10.8, 64, 2.7, small, (1, 0.06, 0.12))
 
 
-def set_credits(canvas, year, color, rng):
+def set_credits(canvas, year, color, shadow, rng):
     """Set two lines of credits and the year at the bottom."""
+    color = _small_print(color, shadow)
     roles = ("directed by", "written by", "produced by", "music by", "edited by", "costumes by")
     line = canvas.height - 10.2
+    names = [name.upper() for name in invent_names(rng, len(roles))]
+    credit = [f"{role} {name}" for role, name in zip(roles, names, strict=True)]
     for k in range(2):
-        part = "  ".join(f"{role} {invent_name(rng).upper()}" for role in roles[3 * k : 3 * k + 3])
+        part = "  ".join(credit[3 * k : 3 * k + 3])
         set_text(canvas, part, 50, line + 2.6 * k, 76, 2.0, color, (1, 0.0, 0.0), squeeze=2.6)
     release = f"{('IN CINEMAS', 'COMING', 'THIS AUTUMN', 'NOW SHOWING')[rng.integers(4)]}  {year}"
     set_text(canvas, release, 50, line + 5.9, 40, 2.2, color, (2, 0.2, 0.0))
+
+
+def _small_print(color, shadow):
+    """Return the colour of small letters: red on black, say, would not be legible."""
+    dark = sum(shadow) < 200
+    return tuple((part + 2 * 224) // 3 for part in color) if dark else color
 
 
 def text_mask(text, tracking=0.0, weight=0, shear=0.0):

@@ -100,10 +100,10 @@ def biography(pen, rng):
 def comedy(pen, rng):
     """A laughing theatre mask with ribbons."""
     for side in (-1, 1):
-        ribbon = [(side * 0.8, -0.4), (side * 1.1, 0.05), (side * 0.92, 0.5), (side * 1.15, 0.9)]
-        pen.line(ribbon, (224, 36, 44), 0.15)
-    brow = [(-0.92, -0.74), (-0.5, -0.86), (0, -0.8), (0.5, -0.86), (0.92, -0.74)]
-    jaw = [(0.92, -0.1), (0.76, 0.44), (0.42, 0.84), (0, 1.0)]
+        ribbon = [(side * (0.84 + 0.2 * math.sin(7 * k / 12)), k / 12 - 0.4) for k in range(17)]
+        pen.line(ribbon, (224, 36, 44), 0.14)
+    brow = [(0.92 * k / 8, -0.78 - 0.07 * math.cos(math.pi * k / 4)) for k in range(-8, 9)]
+    jaw = [(0.94, -0.3), (0.9, 0.06), (0.78, 0.42), (0.56, 0.74), (0.3, 0.94), (0, 1.0)]
     shape = [*brow, *jaw, *((-x, y) for x, y in reversed(jaw[:-1]))]
     pen.poly(shape, (255, 253, 244), (46, 26, 24), 0.09)
     for x in (-0.42, 0.42):
@@ -149,9 +149,9 @@ def documentary(pen, rng):
 
 def drama(pen, rng):
     """Two faces that look past each other, half light and half dark."""
-    light, dark = (214, 204, 190), (40, 56, 72)
-    pen.poly(arc(0, 0, 1, 1, 90, 270), (92, 112, 126))
-    pen.poly(arc(0, 0, 1, 1, -90, 90), (176, 160, 146))
+    light, dark = (234, 218, 196), (30, 44, 60)
+    pen.poly(arc(0, 0, 1, 1, 90, 270), (78, 110, 134))
+    pen.poly(arc(0, 0, 1, 1, -90, 90), (192, 164, 138))
     left = [(x * 0.72 - 0.42, y * 0.86 + 0.06) for x, y in profile() if y < 0.7]
     right = [(-x * 0.72 + 0.42, y * 0.86 + 0.06) for x, y in profile() if y < 0.7]
     pen.poly(left, light)
@@ -218,14 +218,17 @@ def history(pen, rng):
     """A temple within a laurel wreath."""
     leaf = (112, 116, 42)
     for side in (-1, 1):
-        for k in range(9):
-            a = math.radians(90 - side * (14 + 17 * k))
-            x, y = 1.0 * math.cos(a), 0.98 * math.sin(a)
-            tip = a - side * 0.5
-            ends = (x + 0.26 * math.cos(tip - side * 0.9), y + 0.26 * math.sin(tip - side * 0.9))
-            wide = (x + 0.12 * math.cos(tip + side * 0.5), y + 0.12 * math.sin(tip + side * 0.5))
-            near = (x * 0.86, y * 0.86)
-            pen.poly([(x, y), wide, ends, near], leaf)
+        pen.line(arc(0, 0, 0.96, 0.96, 90 - 66 * side, 90), leaf, 0.05)
+        for k in range(8):
+            a = math.radians(90 - side * (12 + 18 * k))
+            for out in (0.5, -0.5):
+                turn = a - side * (math.pi / 2 - out)
+                x, y = 0.96 * math.cos(a), 0.96 * math.sin(a)
+                dx, dy = math.cos(turn), math.sin(turn)
+                blade = [(0.1, -0.07), (0.22, -0.06), (0.34, 0), (0.22, 0.06), (0.1, 0.07)]
+                pen.poly(
+                    [(x, y), *((x + u * dx - v * dy, y + u * dy + v * dx) for u, v in blade)], leaf
+                )
     stone, dark = (232, 214, 176), (128, 96, 58)
     pen.poly([(-0.74, -0.26), (0, -0.74), (0.74, -0.26)], stone, dark, 0.05)
     pen.poly([(-0.42, -0.32), (0, -0.58), (0.42, -0.32)], dark)

@@ -41,14 +41,14 @@ def draw_poster(genres, title, year, rng, size=(268, 182)):
         touch, zone = TOUCHES[genre]
         if zone in zones:
             zones.remove(zone)
-            touch(canvas, rng, floor)
+            touch(canvas, rng, top, floor)
     _place_motifs(canvas, genres, rng, top, floor)
     canvas.shade(paper, 0.94, (floor - 3) / tall, (floor + 9) / tall)
     if title_first:
         canvas.shade(paper, 0.8, (top + 5) / tall, (top - 13) / tall)
     middle = 16.0 if title_first else floor + 13.5
     set_title(canvas, title, genres[0], middle, ink, paper, rng)
-    set_credits(canvas, year, ink, rng)
+    set_credits(canvas, year, ink, paper, rng)
     return canvas.finish(grain=rng.uniform(1.5, 4.5))
 
 
@@ -57,7 +57,7 @@ def _place_motifs(canvas, genres, rng, top, floor):
     room = floor - top
     side = 1 if rng.random() < 0.5 else -1
     x, y, radius = 50 + rng.uniform(-9, 9), top + 0.48 * room, rng.uniform(26, 32)
-    rows = [floor - 19, top + 20]
+    rows = [floor - 19, top + 21]
     if rng.random() < 0.5:
         rows.reverse()
     if len(genres) == 2:

@@ -1,7 +1,7 @@
 """One touch a genre: a pattern that crosses the poster, whichever genre is its main one.
 
-A touch is a function `(canvas, rng, floor)`; `floor` is the height, in canvas
-units, where the picture ends and the lettering begins.
+A touch is a function `(canvas, rng, top, floor)`; `top` and `floor` are
+the heights, in canvas units, between which the lettering leaves room.
 """
 
 import math
@@ -14,7 +14,7 @@ INK = (22, 20, 28)
 WHITE = (255, 255, 255)
 
 
-def _streaks(canvas, rng, floor):
+def _streaks(canvas, rng, top, floor):
     side = 1 if rng.random() < 0.5 else -1
     for _ in range(14):
         x, y = rng.uniform(0, 100), rng.uniform(0, floor)
@@ -30,7 +30,7 @@ def _streaks(canvas, rng, floor):
         )
 
 
-def _route(canvas, rng, floor):
+def _route(canvas, rng, top, floor):
     y = floor * rng.uniform(0.82, 0.96)
     rise, bend = rng.uniform(14, 34), rng.uniform(4, 10)
     spots = [(x, y - rise * x / 100 + bend * math.sin(x / 14)) for x in range(6, 92, 2)]
@@ -41,14 +41,14 @@ def _route(canvas, rng, floor):
         canvas.page.line([(x - 4, y - 4 * slope), (x + 4, y + 4 * slope)], (214, 34, 26), 2.4)
 
 
-def _confetti(canvas, rng, floor):
+def _confetti(canvas, rng, top, floor):
     bright = ((255, 70, 120), (40, 200, 250), (255, 220, 40), (110, 220, 70), (180, 110, 250))
     for _ in range(11):
         x, y = rng.uniform(2, 98), rng.uniform(2, floor)
         canvas.page.dot(x, y, rng.uniform(2.0, 3.8), None, bright[rng.integers(5)], INK, 0.9)
 
 
-def _gilt(canvas, rng, floor):
+def _gilt(canvas, rng, top, floor):
     tall = canvas.height
     for inset, wide, color in (
         (2.6, 2.6, (150, 106, 40)),
@@ -61,9 +61,9 @@ def _gilt(canvas, rng, floor):
             canvas.page.dot(x, y, 3.4, None, (232, 192, 102), (120, 80, 26), 0.7)
 
 
-def _laughter(canvas, rng, floor):
-    for _ in range(2):
-        x, y = rng.uniform(16, 84), rng.uniform(14, floor - 12)
+def _laughter(canvas, rng, top, floor):
+    for side in rng.permutation([14, 86])[: rng.integers(1, 3)]:
+        x, y = side + rng.uniform(-2, 2), rng.uniform(top + 12, floor - 14)
         pen = canvas.pen(x, y, rng.uniform(9, 12), rng.uniform(-20, 20))
         pen.poly([(-0.3, 0.4), (0.1, 0.5), (-0.5, 1.1)], WHITE, INK, 0.1)
         pen.dot(0, 0, 1.15, 0.72, WHITE, INK, 0.1)
@@ -78,7 +78,7 @@ def _laughter(canvas, rng, floor):
         pen.dot(0.78, 0.32, 0.1, 0.1, red)
 
 
-def _tape(canvas, rng, floor):
+def _tape(canvas, rng, top, floor):
     y, turn = (
         floor * rng.uniform(0.62, 0.94),
         rng.uniform(6, 16) * (1 if rng.random() < 0.5 else -1),
@@ -89,7 +89,7 @@ def _tape(canvas, rng, floor):
         pen.poly([(k - 0.35, 0.42), (k + 0.05, -0.42), (k + 0.5, -0.42), (k + 0.1, 0.42)], INK)
 
 
-def _film(canvas, rng, floor):
+def _film(canvas, rng, top, floor):
     tall, white = canvas.height, (246, 246, 240)
     canvas.page.box(0, 0, 100, 4, white)
     canvas.page.box(0, tall - 4, 100, tall, white)
@@ -99,14 +99,14 @@ def _film(canvas, rng, floor):
             canvas.page.box(left + 2.4, y, left + 6.6, y + 3.4, white)
 
 
-def _rain(canvas, rng, floor):
+def _rain(canvas, rng, top, floor):
     lean = rng.uniform(-0.3, 0.3)
     for _ in range(70):
         x, y, long = rng.uniform(-5, 105), rng.uniform(-5, floor), rng.uniform(5, 13)
         canvas.page.line([(x, y), (x + lean * long, y + long)], (214, 228, 238, 150), 0.6)
 
 
-def _bunting(canvas, rng, floor):
+def _bunting(canvas, rng, top, floor):
     sag, y = rng.uniform(5, 10), rng.uniform(3, 8)
     colors = ((230, 60, 50), (255, 206, 60), (70, 170, 220), (110, 190, 90))
     count = 9
@@ -119,14 +119,14 @@ def _bunting(canvas, rng, floor):
     canvas.page.line(knots, (120, 76, 50), 0.9)
 
 
-def _sparkles(canvas, rng, floor):
+def _sparkles(canvas, rng, top, floor):
     for _ in range(16):
         x, y, size = rng.uniform(3, 97), rng.uniform(3, floor), rng.uniform(2.5, 7)
         canvas.glow(x, y, size, (220, 150, 255), 0.8)
         canvas.page.poly(star(x, y, size, size * 0.16, 4), (255, 244, 200))
 
 
-def _meander(canvas, rng, floor):
+def _meander(canvas, rng, top, floor):
     color, paper = (118, 54, 28), (230, 200, 140)
     size = 8.4
     for y in (0.0, canvas.height - 10):
@@ -138,7 +138,7 @@ def _meander(canvas, rng, floor):
         canvas.page.box(0, y + 8.4, 100, y + 10, color)
 
 
-def _drips(canvas, rng, floor):
+def _drips(canvas, rng, top, floor):
     red = (170 + int(rng.integers(0, 30)), 6, 10)
     x = -3.0
     canvas.page.box(0, 0, 100, 3, red)
@@ -159,7 +159,7 @@ def _drips(canvas, rng, floor):
         x += half * rng.uniform(2.4, 4.0)
 
 
-def _equaliser(canvas, rng, floor):
+def _equaliser(canvas, rng, top, floor):
     count = 15
     for k in range(count):
         x, bars = 2 + 96 * k / count, int(rng.integers(1, 7))
@@ -169,10 +169,10 @@ def _equaliser(canvas, rng, floor):
             canvas.page.box(x, floor - 4.4 * bar - 3.4, x + 4.6, floor - 4.4 * bar, color)
 
 
-def _fog(canvas, rng, floor):
+def _fog(canvas, rng, top, floor):
     for _ in range(3):
-        top = rng.uniform(0.05, floor / canvas.height - 0.25)
-        canvas.clouds((196, 220, 210), 1.0, 3, top, top + 0.25, 3.5)
+        upper = rng.uniform(0.05, floor / canvas.height - 0.25)
+        canvas.clouds((196, 220, 210), 1.0, 3, upper, upper + 0.25, 3.5)
     for k in range(5):
         x, y = 8 + 17 * k + rng.uniform(-2, 2), floor - 6 - 5 * (k % 2)
         pen = canvas.pen(x, y, 4.2, 80)
@@ -180,14 +180,14 @@ def _fog(canvas, rng, floor):
         pen.dot(0, 0.85, 0.36, 0.36, (10, 40, 44))
 
 
-def _hearts(canvas, rng, floor):
+def _hearts(canvas, rng, top, floor):
     for _ in range(13):
         x, y, size = rng.uniform(4, 96), rng.uniform(4, floor), rng.uniform(2, 5.5)
         color = ((255, 90, 130), (240, 40, 90), (255, 190, 205))[rng.integers(3)]
         canvas.page.poly(heart(x, y, size), color, (255, 236, 240), 0.5)
 
 
-def _grid(canvas, rng, floor):
+def _grid(canvas, rng, top, floor):
     top, floor = floor - 30, floor + 2
     neon = ((60, 250, 250), (250, 70, 230))[rng.integers(2)]
     canvas.page.box(0, top, 100, floor, (10, 6, 44, 190))
@@ -200,7 +200,7 @@ def _grid(canvas, rng, floor):
         canvas.page.line([(0, y), (100, y)], neon, 0.8)
 
 
-def _track(canvas, rng, floor):
+def _track(canvas, rng, top, floor):
     x = 0 if rng.random() < 0.5 else 100
     for k in range(5):
         radius = 62 - 9 * k
@@ -213,7 +213,7 @@ def _track(canvas, rng, floor):
     canvas.page.poly(arc(x, floor + 8, 21, 12, 180, 360), (70, 150, 60))
 
 
-def _shards(canvas, rng, floor):
+def _shards(canvas, rng, top, floor):
     side = 1 if rng.random() < 0.5 else -1
     edge = 0 if side > 0 else 100
     colors = ((210, 16, 28), (12, 10, 14), (240, 236, 232), (150, 8, 20))
@@ -227,7 +227,7 @@ def _shards(canvas, rng, floor):
         k += 1
 
 
-def _wire(canvas, rng, floor):
+def _wire(canvas, rng, top, floor):
     steel = (30, 28, 24)
     for y in (
         floor * rng.uniform(0.68, 0.8),
