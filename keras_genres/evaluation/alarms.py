@@ -46,8 +46,9 @@ def find_warnings(split, predictions, summary):
         )
     shared = np.intersect1d(predictions["val"].groups, predictions["test"].groups)
     if len(shared):
+        how_many = "1 group is" if len(shared) == 1 else f"{len(shared)} groups are"
         found.append(
-            f"{len(shared)} groups are in both validation and test, {str(shared[0])!r} among "
-            "them: the two are not independent. Run `keras-genres data prepare` again."
+            f"{how_many} in both validation and test (say {str(shared[0])!r}), so the two are not "
+            "independent. Prepare the data again and train anew."
         )
     return found

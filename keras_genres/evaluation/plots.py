@@ -54,7 +54,7 @@ def f1_per_genre(test_f1, val_f1, thresholds, support, genres=GENRES):
         ("threshold", QUIET, [f"{thresholds[i]:.2f}" for i in order]),
         ("posters", QUIET, [f"{support[i]:,}" for i in order]),
     )
-    for inches, column in zip((6.4, 7.15, 7.85), columns, strict=True):
+    for inches, column in zip((6.3, 7.1, 7.85), columns, strict=True):
         _column(axes, inches, *column)
     return figure
 
@@ -99,13 +99,13 @@ def history(table):
         (
             "Macro F1 on validation",
             (
-                ("val_macro_f1_tuned", "best cuts", VAL, "-"),
+                ("val_macro_f1_tuned", "tuned", VAL, "-"),
                 ("val_macro_f1", "at 0.5", VAL, (0, (3, 1.5))),
             ),
         ),
     )
     for number, (title, lines) in enumerate(panels):
-        axes = place(figure, 0.5 + 3.95 * number, 0.5, 4.4 - 3.95 * number, 0.95)
+        axes = place(figure, 0.5 + 3.95 * number, 0.5, 4.5 - 3.95 * number, 0.95)
         axes.set_title(title, color=INK)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
@@ -130,7 +130,7 @@ def _row_figure(title, subtitle, genres, right):
     figure = new_figure(len(genres) * _ROW_INCHES + 1.25, title, subtitle)
     axes = place(figure, 1.15, 0.35, right, 0.9)
     axes.set_yticks(np.arange(len(genres)), genres, color=INK)
-    axes.tick_params(axis="y", length=0, labelsize=9)
+    axes.tick_params(axis="y", length=0, labelsize=9, pad=7)
     axes.set_ylim(len(genres) - 0.4, -0.6)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
@@ -162,5 +162,6 @@ def _label_ends(axes, x, ends):
             va="center",
             size=8.5,
             color=colour,
+            bbox={"fc": "white", "ec": "none", "pad": 0.5},
             annotation_clip=False,
         )

@@ -137,7 +137,9 @@ def summarise(predictions, thresholds, settings):
             "confidence": settings.confidence,
             "resamples": settings.resamples,
             "seed": settings.seed,
-            **{name: np.round(pair, _INTERVAL_DIGITS).tolist() for name, pair in intervals.items()},
+            "bounds": {
+                name: np.round(pair, _INTERVAL_DIGITS).tolist() for name, pair in intervals.items()
+            },
         },
         "genres": {
             genre: dict(

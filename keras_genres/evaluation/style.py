@@ -13,7 +13,7 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-TRAIN = "#8A8F98"
+TRAIN = "#6F7680"
 VAL = "#D55E00"
 TEST = "#0072B2"
 SPLIT_COLOURS = {"train": TRAIN, "val": VAL, "test": TEST}

@@ -2,9 +2,11 @@
 
 import json
 import math
+import textwrap
 
 from keras_genres.evaluation.metrics import AVERAGES
 
+_TERMINAL_COLUMNS = 100
 _MEASURES = {
     "micro_f1": "micro F1",
     "macro_f1": "macro F1",
@@ -69,18 +71,18 @@ def format_report_table(report):
     test, val = report.summaries["test"], report.summaries["val"]
     chosen = test["thresholds"]
     parts = [
-        f"Test: {_size(test)}. Validation: {_size(val)}. "
+        f"Test: {_size(test)}. Validation: {_size(val)}.\n"
         f"Thresholds: {chosen['method']}, chosen on {chosen['chosen_on']}.",
         _genre_part(report.tables["test"], report.tables["val"]),
         _measure_part(test, val),
     ]
     intervals = test["intervals"]
-    if "micro_f1" in intervals:
+    if intervals["bounds"]:
         parts[-1] += (
             f"\nIn brackets: {100 * intervals['confidence']:g} % intervals from "
             f"{intervals['resamples']} bootstrap resamples of groups."
         )
-    parts += [f"Warning: {warning}" for warning in report.warnings]
+    parts += [textwrap.fill(f"Warning: {line}", _TERMINAL_COLUMNS) for line in report.warnings]
     return "\n\n".join(parts)
 
 
@@ -122,7 +124,7 @@ def _measure_part(test, val):
 
 
 def _interval(summary, name):
-    pair = summary["intervals"].get(name)
+    pair = summary["intervals"]["bounds"].get(name)
     return f"[{pair[0]:.3f}, {pair[1]:.3f}]" if pair else ""
 
 
