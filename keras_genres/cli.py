@@ -16,7 +16,7 @@ from keras_genres.files import explain_os_error
 from keras_genres.model.backbones import BACKBONES
 from keras_genres.settings import PrepareSettings
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes are not ours
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors come as exceptions
 
 
 class _Group(click.Group):

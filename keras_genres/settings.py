@@ -93,6 +93,8 @@ class ModelSettings:
     """Global pooling below the head."""
     dropout: float = 0.2
     """Share of pooled features dropped in training."""
+    prior_bias: bool = False
+    """Start the head at each genre's share of the training posters instead of 0.5."""
 
 
 @dataclass(frozen=True)

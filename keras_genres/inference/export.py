@@ -159,16 +159,20 @@ def _write(model_file, folder, fit, posters):
 def _save(network, height, width, fit, folder):
     import tensorflow as tf
 
-    from keras_genres.input.decode import decode_poster, resize_poster
+    from keras_genres.input.decode import decode_posters, resize_poster
 
     def resized(images):
-        if_same = tf.logical_and(tf.shape(images)[1] == height, tf.shape(images)[2] == width)
-
         def resize():
-            return tf.cast(resize_poster(images, height, width, fit), tf.float32)
+            found = tf.map_fn(
+                lambda image: resize_poster(image, height, width, fit),
+                images,
+                fn_output_signature=tf.TensorSpec((height, width, 3), tf.uint8),
+            )
+            return tf.cast(found, tf.float32)
 
-        # Rounding belongs to the resizing only: pictures of the right size pass as they are.
-        images = tf.cond(if_same, lambda: tf.cast(images, tf.float32), resize)
+        # Rounding belongs to the resizing: images of the right size pass as they are.
+        is_right = tf.reduce_all(tf.shape(images)[1:3] == (height, width))
+        images = tf.cond(is_right, lambda: tf.cast(images, tf.float32), resize)
         return tf.ensure_shape(images, (None, height, width, 3))
 
     def score(images):
@@ -186,12 +190,7 @@ def _save(network, height, width, fit, folder):
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")])
     def serve_bytes(image_bytes):
-        images = tf.map_fn(
-            lambda data: decode_poster(data, height, width, fit),
-            image_bytes,
-            fn_output_signature=tf.TensorSpec((height, width, 3), tf.uint8),
-            parallel_iterations=_BATCH,
-        )
+        images = decode_posters(image_bytes, height, width, fit)
         return score(tf.cast(images, tf.float32))
 
     module = tf.Module()
@@ -212,10 +211,9 @@ def _keras_scores(network, files, fit):
     """Scores by the way of evaluation: decode, stack, `network(...)`."""
     import tensorflow as tf
 
-    from keras_genres.input.decode import decode_poster
+    from keras_genres.input.decode import decode_posters
 
-    height, width = network.input_shape[1:3]
-    images = tf.stack([decode_poster(tf.constant(data), height, width, fit) for data in files])
+    images = decode_posters(tf.constant(files), *network.input_shape[1:3], fit)
     return keras.ops.convert_to_numpy(network(tf.cast(images, tf.float32), training=False))
 
 

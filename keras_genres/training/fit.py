@@ -27,6 +27,7 @@ from keras_genres.model.backbones import BACKBONES
 from keras_genres.model.freezing import count_parameters, set_open_blocks
 from keras_genres.model.losses import make_loss
 from keras_genres.model.network import build_network
+from keras_genres.model.weights import weights_hash
 from keras_genres.runs import Predictions, Run
 from keras_genres.training import callbacks, devices
 from keras_genres.training.callbacks import say
@@ -110,6 +111,7 @@ def fit(settings, data, out, overwrite=False):
             "data": str(Path(data).resolve()),
             "devices": job.device_count,
             "posters": {part: len(source) for part, source in sources.items()},
+            "weights_sha256": _hash_of_weights(job.settings.model.weights),
             "parameters": count_parameters(job.network)[1],
             "best_epoch": early.best_epoch + 1,
             "seconds": round(time.perf_counter() - started, 1),
@@ -154,7 +156,7 @@ def dry_run(settings, data):
     )
     job.compile(job.network, job.stages[-1].learning_rate)
     started = time.perf_counter()
-    history = job.network.fit(batches, steps_per_epoch=1, epochs=1, verbose=0).history
+    history = job.network.fit(batches, steps_per_epoch=1, shuffle=False, verbose=0).history
     lines.append(
         f"one batch of {batch_size} posters: loss {history['loss'][0]:.4f}, "
         f"{time.perf_counter() - started:.1f} s with building the step; "
@@ -171,11 +173,16 @@ def _build(settings, posters):
     settings = with_precision(settings, precision, devices.choose_jit(training.jit))
     devices.set_precision(precision)
     scope, device_count = devices.use_all_devices(training.devices, training.batch_size)
+    labels = posters.part("train").labels
     with scope:
         network = build_network(
-            settings.model, settings.input.height, settings.input.width, seed=training.seed
+            settings.model,
+            settings.input.height,
+            settings.input.width,
+            seed=training.seed,
+            prior=labels.mean(axis=0) if settings.model.prior_bias else None,
         )
-    loss = make_loss(training, posters.part("train").labels)
+    loss = make_loss(training, labels)
     job = _Job(settings, posters, stages(settings), network, loss, device_count)
     job.open(job.stages[0])
     return job
@@ -225,6 +232,7 @@ def _train(job, sources, run):
             steps_per_epoch=steps,
             epochs=last.first_epoch + last.epochs,
             callbacks=hooks,
+            shuffle=False,  # the batches are shuffled already
             verbose=0,
         )
     except BaseException as error:
@@ -294,6 +302,10 @@ def _tensorboard(folder):
             "training.tensorboard needs a package: pip install 'keras-genres[tensorboard]'"
         ) from None
     return keras.callbacks.TensorBoard(folder)
+
+
+def _hash_of_weights(weights):
+    return None if weights in ("imagenet", "none") else weights_hash(weights)
 
 
 def _require_space(folder, network):

@@ -10,8 +10,9 @@ import dataclasses
 from dataclasses import dataclass
 
 from keras_genres.errors import UserError
-from keras_genres.model.backbones import BACKBONES
+from keras_genres.model.backbones import find_backbone
 from keras_genres.model.freezing import parse_unfreeze
+from keras_genres.model.weights import resolve_weights
 
 PAPER_HEAD_EPOCHS = 10
 PAPER_LEARNING_RATE = 1e-5
@@ -46,8 +47,8 @@ def resolve(settings):
     Raises:
         UserError: For an unknown backbone or block, or no epoch at all.
     """
-    backbone = _backbone(settings)
-    weights = settings.model.weights or ("imagenet" if backbone.imagenet else "none")
+    backbone = find_backbone(settings.model.backbone)
+    weights = resolve_weights(settings.model)
     is_pretrained = weights != "none"
     training = settings.training
     fill = {
@@ -74,7 +75,7 @@ def stages(settings):
         UserError: If no epoch is left to train, or a block is not known.
     """
     training = settings.training
-    backbone = _backbone(settings)
+    backbone = find_backbone(settings.model.backbone)
     blocks = parse_unfreeze(training.unfreeze, backbone)
     found = []
     if training.head_epochs:
@@ -107,10 +108,3 @@ def with_precision(settings, precision, jit):
     """Return settings in which `auto` is replaced by what was chosen."""
     training = dataclasses.replace(settings.training, precision=precision, jit=jit)
     return dataclasses.replace(settings, training=training)
-
-
-def _backbone(settings):
-    name = settings.model.backbone
-    if name not in BACKBONES:
-        raise UserError(f"Unknown backbone {name!r}. `keras-genres backbones` lists them all.")
-    return BACKBONES[name]
