@@ -213,7 +213,7 @@ def test_table_fits_a_terminal_and_shows_both_splits(finished):
 
 def test_csv_and_json_hold_the_same_table(finished, tmp_path):
     (tmp_path / "both.csv").write_text(format_report(finished, "csv"))
-    both = pd.read_csv(tmp_path / "both.csv")
+    both = pd.read_csv(tmp_path / "both.csv", float_precision="round_trip")
     assert both.groupby("split").size().to_dict() == {"val": 23, "test": 23}
     values = json.loads(format_report(finished, "json"))
     for split in ("val", "test"):

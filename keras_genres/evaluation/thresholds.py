@@ -158,8 +158,10 @@ def _best_cut(found, scores):
     best = f1.argmax()
     lowest = positives[best]
     below = np.searchsorted(ranked, lowest)
-    left_out = ranked[below - 1] if below else min(ranked.dtype.type(0), lowest)
-    middle = left_out + (lowest - left_out) / 2
+    kind = ranked.dtype.type
+    left_out = ranked[below - 1] if below else min(kind(0), lowest)
+    # NumPy 1 would go on in float64 beside a Python number.
+    middle = left_out + (lowest - left_out) * kind(0.5)
     return float(middle if middle > left_out else lowest), float(f1[best])
 
 
