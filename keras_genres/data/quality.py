@@ -8,7 +8,9 @@ have in their folders is brought to that form here, by one function,
 import hashlib
 import io
 import os
+import struct
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,10 +33,9 @@ BLANK_RANGE = 4
 """A picture is blank if no colour channel spans more than this many of 256 levels."""
 
 # Pillow knows some forty formats, a few of which start other programs.
+Image.init()
 _FORMATS = [
-    kind
-    for kind in ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
-    if kind in set(Image.registered_extensions().values())
+    kind for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF") if kind in Image.OPEN
 ]
 _MAGIC = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 _ORIENTATION = 0x0112
@@ -199,11 +200,29 @@ def _oddities(image, data, moves):
     if _orientation(image) != 1:
         found.append("rotated")
     if image.format in ("JPEG", "MPO") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
-        # Pillow forgives a lost end marker when all pixels are there; others do not.
+        # Pillow forgives junk in place of the end marker when all pixels are there.
         found.append("no end marker")
+    if image.format == "PNG" and not _are_chunks_sound(data):
+        found.append("bad checksum")  # forgiven by Pillow, by others not
     if not found and image.mode not in ("RGB", "L"):
         found.append(f"mode {image.mode}")
     return tuple(found)
+
+
+def _are_chunks_sound(data):
+    """Whether every chunk of a PNG up to its end has the checksum it gives."""
+    place = 8
+    while place + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        end = place + 8 + length
+        if end + 4 > len(data):
+            return False
+        if zlib.crc32(data[place + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            return False
+        if kind == b"IEND":
+            return True
+        place = end + 4
+    return False
 
 
 def _is_deep(image, data):
