@@ -1,131 +1,13 @@
 """The table of backbones: sizes, preprocessing, blocks, weights.
 
 Nothing here imports Keras, so the command line can read the table at once.
-Block boundaries are places in the order of a network's layers, given by the
-name of the layer at the boundary: some stock networks number their layers
-anew for every network built in a process, so not every layer can be named.
 """
 
 import difflib
 import re
-from dataclasses import dataclass, field
 
 from keras_genres.errors import UserError
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """`pixels * scale + offset` on raw 0–255 RGB, then the channels' order."""
-
-    scale: tuple
-    """Factor for red, green and blue."""
-    offset: tuple
-    """What is added to red, green and blue after that."""
-    is_bgr: bool = False
-    """Whether the network wants blue first."""
-
-
-_MEAN = (0.485, 0.456, 0.406)
-_STD = (0.229, 0.224, 0.225)
-
-
-def _normalised(std):
-    return Preprocessing(
-        tuple(1 / (255 * s) for s in std),
-        tuple(-m / s for m, s in zip(_MEAN, std, strict=True)),
-    )
-
-
-PREPROCESSING = {
-    "caffe": Preprocessing((1.0,) * 3, (-123.68, -116.779, -103.939), is_bgr=True),
-    "tf": Preprocessing((1 / 127.5,) * 3, (-1.0,) * 3),
-    "torch": _normalised(_STD),
-    # EfficientNet was trained on (x - mean) / variance by mistake, and its
-    # published weights want that: Keras divides by the root of std once more.
-    "efficientnet": _normalised(tuple(s**1.5 for s in _STD)),
-    "efficientnetv2": Preprocessing((1 / 128,) * 3, (-1.0,) * 3),
-    "lite": Preprocessing((1 / 128,) * 3, (-127 / 128,) * 3),
-}
-"""What each kind of network wants to see. All of it happens inside ours."""
-
-
-@dataclass(frozen=True)
-class Backbone:
-    """One row of the table."""
-
-    name: str
-    """Name on the command line: lower case, no separators."""
-    title: str
-    """Name people write."""
-    application: str
-    """Function of `keras.applications`, or of `keras_genres.model.own`, that builds it."""
-    height: int
-    """Rows of pixels it was made for."""
-    width: int
-    """Columns of pixels it was made for."""
-    smallest: int
-    """Fewest rows and columns it works with."""
-    preprocessing: str
-    """Key into `PREPROCESSING`."""
-    parameters: int
-    """Weights without a head."""
-    blocks: tuple
-    """`(block, start)` from the lowest to the highest. `start` is a regular expression for the
-    whole name of the block's first layer; after `after `, of the layer before it. The lowest block
-    starts at the input. One block may stand several times in a row."""
-    unfreeze: str
-    """Blocks opened in the second stage when the settings name none."""
-    weights_file: str = ""
-    """File that Keras downloads the ImageNet weights to; empty: there is none."""
-    feature_layer: str = ""
-    """Layer whose output is the last feature map; empty: the backbone's output."""
-    options: dict = field(default_factory=dict, hash=False)
-    """Keyword arguments for the function that builds it."""
-    first_layer: str = ""
-    """Layer the stock network is cut before, to leave out its own preprocessing."""
-
-    @property
-    def imagenet(self):
-        """Whether Keras offers ImageNet weights for it."""
-        return bool(self.weights_file)
-
-    @property
-    def block_names(self):
-        """Names of the blocks, from the lowest to the highest."""
-        return tuple(dict.fromkeys(name for name, _ in self.blocks))
-
-    def layers_by_block(self, model):
-        """Sort a backbone's layers into blocks.
-
-        Args:
-            model: The headless network, as `network.backbone_of` gives it.
-
-        Returns:
-            Dictionary from block name to list of layers, both in order. Every
-            layer is in exactly one block.
-
-        Raises:
-            ValueError: If `model` lacks a boundary: it is another network.
-        """
-        found = {name: [] for name in self.block_names}
-        names = [""] + [layer.name for layer in model.layers]
-        at = 0
-        for before, layer in zip(names, model.layers, strict=False):
-            if at + 1 < len(self.blocks) and _starts(self.blocks[at + 1][1], before, layer.name):
-                at += 1
-            found[self.blocks[at][0]].append(layer)
-        if at + 1 < len(self.blocks) or not all(found.values()):
-            raise ValueError(
-                f"`model` must be a {self.title}: its block {self.blocks[at + 1][0]} was not "
-                f"found. Received: {model.name} with {len(model.layers)} layers"
-            )
-        return found
-
-
-def _starts(start, before, name):
-    if start.startswith("after "):
-        return bool(re.fullmatch(start.removeprefix("after "), before))
-    return bool(re.fullmatch(start, name))
+from keras_genres.model.row import Backbone
 
 
 def _blocks(first, last, start, stem=True, top=None):
@@ -235,9 +117,11 @@ def _mobilenet_v3_row(size, parameters, last):
 
 
 def _efficientnet_b(n, pixels, parameters):
+    # The stock network divides by the root of std in its Normalization layer and, with Keras's
+    # own ImageNet weights only, by the root of std once more: "torch" is what both come to.
     # The paper opened the top two blocks of B0.
     return _row(
-        f"EfficientNetB{n}", pixels, 32, "efficientnet", parameters, _efficientnet(7),
+        f"EfficientNetB{n}", pixels, 32, "torch", parameters, _efficientnet(7),
         "blocks 6-7,top", weights_file=f"efficientnetb{n}_notop.h5", first_layer="stem_conv_pad",
     )  # fmt: skip
 

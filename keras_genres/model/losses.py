@@ -20,6 +20,8 @@ def make_loss(training, labels=None):
         ValueError: If `weighted_bce` gets no labels.
     """
     if training.loss == "weighted_bce":
+        if labels is None:
+            raise ValueError("`weighted_bce` needs the labels of the training split.")
         return WeightedBinaryCrossentropy(pos_weights(labels, training.pos_weight_cap))
     if training.loss == "focal":
         return keras.losses.BinaryFocalCrossentropy(gamma=training.focal_gamma, name="focal")

@@ -9,7 +9,8 @@ from keras import layers
 from keras_genres.errors import UserError
 from keras_genres.genres import GENRES, NUM_GENRES
 from keras_genres.model import own
-from keras_genres.model.backbones import PREPROCESSING, find_backbone
+from keras_genres.model.backbones import find_backbone
+from keras_genres.model.row import PREPROCESSING
 from keras_genres.model.weights import explain_download_error, load_weight_file, resolve_weights
 
 

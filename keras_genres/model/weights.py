@@ -14,6 +14,8 @@ import numpy as np
 
 from keras_genres.errors import UserError
 from keras_genres.model.backbones import BACKBONES, find_backbone
+from keras_genres.model.row import IMAGENET_MEAN, IMAGENET_STD
+from keras_genres.model.weight_layout import is_normalization, pair_by_path, pair_in_order
 
 
 def resolve_weights(settings):
@@ -90,9 +92,9 @@ def load_weight_file(core, path, backbone):
     try:
         with h5py.File(path, "r") as file:
             if "layers" in file:
-                slots, groups = _pair_by_path(core, file)
+                slots, groups = pair_by_path(core, file)
             else:
-                slots, groups = _pair_in_order(core, file, path, backbone)
+                slots, groups = pair_in_order(core, file, path, backbone)
             _require_same(slots, groups, path, backbone)
             values = {name: _read(groups[name], name, path) for name in groups}
     except UserError:
@@ -117,81 +119,11 @@ def _require_kind(path, backbone):
         raise UserError(f"Weight file {path} is damaged or not HDF5. {expected}")
 
 
-def _pair_by_path(core, file):
-    """Pair variables and arrays of a `.weights.h5`: both are named by class and count."""
-    slots = {}
-    _collect_slots(core, "layers", slots)
-    groups = {}
-
-    def visit(name, item):
-        if isinstance(item, h5py.Dataset) and not re.search(r"seed_generator|^optimizer/", name):
-            groups.setdefault(name.removesuffix(f"/vars/{Path(name).name}"), []).append(item)
-
-    file.visititems(visit)
-    for name, items in groups.items():
-        groups[name] = sorted(items, key=lambda item: int(Path(item.name).name))
-    return slots, groups
-
-
-def _collect_slots(model, prefix, slots):
-    counts = {}
-    for layer in model.layers:
-        kind = _snake_case(type(layer).__name__)
-        number = counts[kind] = counts.get(kind, -1) + 1
-        name = f"{prefix}/{kind}" + (f"_{number}" if number else "")
-        if getattr(layer, "layers", None):
-            _collect_slots(layer, f"{name}/layers", slots)
-        elif layer.weights:
-            slots[name] = layer.trainable_weights + layer.non_trainable_weights
-
-
-def _snake_case(name):
-    name = re.sub(r"\W+", "", name)
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
-
-
-def _pair_in_order(core, file, path, backbone):
-    """Pair variables and arrays of a file of Keras 2: both lie in the order of the layers."""
-    root = file.get("model_weights", file)
-    names = _names(root, "layer_names")
-    if not names:
-        raise UserError(
-            f"{path} holds no weights that Keras wrote. Expected a .weights.h5 or a *_notop.h5 "
-            f"of {backbone.title} without its head."
-        )
-    groups = {}
-    for name in names:
-        weights = _names(root[name], "weight_names")
-        if weights:
-            groups[name] = [root[name][weight] for weight in weights]
-    layers = [layer for layer in core.layers if layer.weights]
-    ours = [layer.trainable_weights + layer.non_trainable_weights for layer in layers]
-    # Keras pairs by order, not by name: names differ with each network built in a process.
-    paired = [name for name in groups if not _is_normalization(name)]
-    slots = dict(zip(paired, ours, strict=False))
-    slots |= {layer.name: ours[at] for at, layer in enumerate(layers) if at >= len(paired)}
-    return slots, groups
-
-
-def _names(group, key):
-    """Read a list of names, which Keras splits over `key0`, `key1` … when it is long."""
-    parts = [key] if key in group.attrs else []
-    while f"{key}{len(parts)}" in group.attrs:
-        parts.append(f"{key}{len(parts)}")
-    names = [name for part in parts for name in group.attrs[part]]
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
-
-
-def _is_normalization(name):
-    return re.fullmatch(r"(layers/)?normalization(_\d+)?", name) is not None
-
-
 def _require_same(slots, groups, path, backbone):
     """Compare what the file has with what the backbone wants: layers, counts and shapes."""
     shapes = {name: [tuple(item.shape) for item in items] for name, items in groups.items()}
     wanted = {name: [tuple(v.shape) for v in variables] for name, variables in slots.items()}
-    ignored = {name for name in shapes if backbone.first_layer and _is_normalization(name)}
+    ignored = {name for name in shapes if backbone.first_layer and is_normalization(name)}
     extra = [name for name in shapes if name not in wanted and name not in ignored]
     missing = [name for name in wanted if name not in shapes]
     other = [name for name in wanted if name in shapes and shapes[name] != wanted[name]]
@@ -235,13 +167,15 @@ def _read(items, name, path):
 
 def _require_pixels(values, path, backbone):
     """Refuse a file whose own normalisation is not the one our preprocessing stands for."""
-    for name in filter(_is_normalization, values):
+    for name in filter(is_normalization, values):
         if not backbone.first_layer:
             continue
         mean, variance = (value.ravel() for value in values[name][:2])
+        # Keras's published files hold std where the variance belongs.
+        spreads = (np.array(IMAGENET_STD), np.square(IMAGENET_STD))
         if not (
-            np.allclose(mean, (0.485, 0.456, 0.406), atol=2e-3)
-            and np.allclose(variance, (0.229**2, 0.224**2, 0.225**2), atol=2e-3)
+            np.allclose(mean, IMAGENET_MEAN, atol=2e-3)
+            and any(np.allclose(variance, spread, atol=2e-3) for spread in spreads)
         ):
             raise UserError(
                 f"{path} was trained on pixels normalised by mean {mean.round(3).tolist()} and "
