@@ -113,7 +113,7 @@ class Canvas:
         self.image.paste(tuple(int(part) for part in color), (*corner, *_end(corner, mask)), mask)
 
     def finish(self, grain):
-        """Return the poster at its own size, with a vignette and film grain.
+        """Return the poster at its own size, with uneven light, a vignette and film grain.
 
         Args:
             grain: Standard deviation of the noise, in grey levels.
@@ -122,9 +122,12 @@ class Canvas:
         rows, columns = self.size
         y = np.linspace(-1, 1, rows, dtype=np.float32)[:, None]
         x = np.linspace(-1, 1, columns, dtype=np.float32)[None, :]
-        vignette = 1 - 0.10 * np.clip(x * x + y * y - 0.5, 0, None)
+        # Without this, two posters of one layout are taken for one picture.
+        spots = Image.fromarray(self.rng.uniform(0.76, 1.24, (4, 3)).astype(np.float32))
+        light = np.asarray(spots.resize((columns, rows), Image.BICUBIC))
+        light = light * (1 - 0.10 * np.clip(x * x + y * y - 0.5, 0, None))
         noise = self.rng.standard_normal((rows, columns), dtype=np.float32) * grain
-        pixels = pixels * vignette[..., None] + noise[..., None]
+        pixels = pixels * light[..., None] + noise[..., None]
         return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 

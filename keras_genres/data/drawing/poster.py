@@ -45,7 +45,7 @@ def draw_poster(genres, title, year, rng, size=(268, 182)):
     _place_motifs(canvas, genres, rng, top, floor)
     canvas.shade(paper, 0.94, (floor - 3) / tall, (floor + 9) / tall)
     if title_first:
-        canvas.shade(paper, 0.8, (top + 5) / tall, (top - 13) / tall)
+        canvas.shade(paper, 0.85, (top + 4) / tall, (top - 8) / tall)
     middle = 16.0 if title_first else floor + 13.5
     set_title(canvas, title, genres[0], middle, ink, paper, rng)
     set_credits(canvas, year, ink, paper, rng)
@@ -69,7 +69,7 @@ def _place_motifs(canvas, genres, rng, top, floor):
     sides = (-side, -side if rng.random() < 0.35 else side)
     for k in range(len(genres) - 1):
         spot = (50 + sides[k] * rng.uniform(27, 32), rows[k] + rng.uniform(-3, 3))
-        placed.append((*spot, rng.uniform(15, 18.5)))
+        placed.append((*spot, rng.uniform(16, 19.5)))
     for genre, (x, y, radius) in zip(genres, placed, strict=True):
         canvas.glow(x, y, 1.8 * radius, AURAS[genre], 0.85)
         # A mirrored question mark or note would be wrong.

@@ -101,9 +101,9 @@ def _film(canvas, rng, top, floor):
 
 def _rain(canvas, rng, top, floor):
     lean = rng.uniform(-0.3, 0.3)
-    for _ in range(70):
+    for _ in range(90):
         x, y, long = rng.uniform(-5, 105), rng.uniform(-5, floor), rng.uniform(5, 13)
-        canvas.page.line([(x, y), (x + lean * long, y + long)], (214, 228, 238, 150), 0.6)
+        canvas.page.line([(x, y), (x + lean * long, y + long)], (220, 234, 244, 185), 0.8)
 
 
 def _bunting(canvas, rng, top, floor):
