@@ -122,11 +122,13 @@ def test_titles_are_told_apart():
     assert len({poster.title for poster in plan}) == len({poster.film_id for poster in plan})
 
 
-def test_too_few_posters_and_too_small_ones_are_refused(tmp_path):
+def test_too_few_posters_too_small_ones_and_a_negative_seed_are_refused(tmp_path):
     with pytest.raises(UserError, match="39 posters are too few for 19 genres"):
         draw_sample(tmp_path / "out", MIN_POSTERS - 1)
     with pytest.raises(UserError, match="at least 64 pixels"):
         draw_sample(tmp_path / "out", MIN_POSTERS, size=(268, 40))
+    with pytest.raises(UserError, match="from 0. Received: -1"):
+        draw_sample(tmp_path / "out", MIN_POSTERS, seed=-1)
     assert list(tmp_path.iterdir()) == []
 
 

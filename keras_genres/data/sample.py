@@ -88,7 +88,7 @@ def draw_sample(out, posters=600, seed=0, size=(268, 182), overwrite=False):
         List of `SamplePoster`, in the order of `labels.csv`.
 
     Raises:
-        UserError: For too few posters, too small ones, or a folder that is there.
+        UserError: For too few posters, too small ones, a negative seed, or a folder that is there.
     """
     if posters < MIN_POSTERS:
         raise UserError(
@@ -97,6 +97,8 @@ def draw_sample(out, posters=600, seed=0, size=(268, 182), overwrite=False):
         )
     if min(size) < 64:
         raise UserError(f"A poster needs at least 64 pixels a side. Received: {tuple(size)}.")
+    if seed < 0:
+        raise UserError(f"A seed is a whole number from 0. Received: {seed}.")
     plan = plan_posters(posters, seed)
     with whole_folder(out, overwrite) as folder:
         (folder / "images").mkdir()
