@@ -127,7 +127,7 @@ def test_too_few_posters_too_small_ones_and_a_negative_seed_are_refused(tmp_path
         draw_sample(tmp_path / "out", MIN_POSTERS - 1)
     with pytest.raises(UserError, match="at least 64 pixels"):
         draw_sample(tmp_path / "out", MIN_POSTERS, size=(268, 40))
-    with pytest.raises(UserError, match="from 0. Received: -1"):
+    with pytest.raises(UserError, match="Received: -1"):
         draw_sample(tmp_path / "out", MIN_POSTERS, seed=-1)
     assert list(tmp_path.iterdir()) == []
 
