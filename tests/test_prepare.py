@@ -284,6 +284,32 @@ def test_out_may_lie_inside_the_folder_of_genres(tmp_path):
     assert posters.filenames[0] == "../Drama/p000.jpg"
 
 
+def test_a_file_name_that_is_no_text_is_left_out_and_named(tmp_path):
+    write_posters(tmp_path / "p" / "Drama", 12, ["Drama"])
+    write_posters(tmp_path / "p" / "War", 12, ["War"], first=12)
+    for number, genre in enumerate(("Drama", "War")):
+        path = os.fsencode(tmp_path / "p" / genre) + b"/\xff.jpg"
+        try:
+            with open(path, "wb") as file:
+                file.write(encoded(picture(50 + number)))
+        except OSError:
+            pytest.skip("this file system takes only UTF-8 names")
+    found = prepare(tmp_path / "p", tmp_path / "data")
+    assert len(found.posters) == 24
+    assert found.facts["rejected"] == {"name not UTF-8": 2}
+    rejected = rows_of(tmp_path / "data" / "rejected.csv")
+    assert rejected[0]["filename"] == "Drama/\\udcff.jpg"
+
+
+def test_an_id_column_that_is_none_is_noticed(source, tmp_path):
+    rows = [(row["filename"], row["genres"], "x") for row in rows_of(source())[:20]]
+    rows += [(row["filename"], row["genres"], row["filename"]) for row in rows_of(source())[20:]]
+    table = write_csv(tmp_path / "source" / "labels.csv", ["filename", "genres", "id"], rows)
+    found = prepare(table, tmp_path / "data", PrepareSettings(val_fraction=0.1, test_fraction=0.1))
+    assert found.facts["duplicates"]["largest_group"] == 20
+    assert "The group film-x has 20 posters" in found.facts["notes"][-1]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif("KERAS_GENRES_POSTERS" not in os.environ, reason="needs real posters")
 def test_genre_folders_of_real_posters_keep_every_count(tmp_path):

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from keras_genres.data.prepare import FACTS, tally
-from keras_genres.data.table import TABLE, load_posters
+from keras_genres.data.groups import tally
+from keras_genres.data.table import FACTS, TABLE, load_posters
 from keras_genres.files import read_json
 from keras_genres.genres import GENRES
 from keras_genres.split import SPLITS

@@ -14,16 +14,16 @@ from tqdm import tqdm
 
 from keras_genres import __version__
 from keras_genres.data.duplicates import Looks, components, same_pictures, stock_pictures
+from keras_genres.data.groups import find_links, name_groups, tally, write_groups
 from keras_genres.data.quality import inspect, load_picture
 from keras_genres.data.readers import read_source
 from keras_genres.data.splits import draw_splits, split_fractions
-from keras_genres.data.table import Posters, load_posters, write_csv, write_posters
+from keras_genres.data.table import FACTS, Posters, load_posters, write_csv, write_posters
 from keras_genres.errors import UserError
 from keras_genres.files import whole_folder, write_json
-from keras_genres.genres import GENRES, NUM_GENRES
+from keras_genres.genres import GENRES
 from keras_genres.settings import PrepareSettings, check_ranges
-
-FACTS = "prepare.json"
+from keras_genres.split import SPLITS
 
 
 @dataclass(frozen=True)
@@ -87,17 +87,17 @@ def prepare(
             skip=(out, scratch),
             jobs=jobs,
         )
-        rejected = list(found.rejected)
+        rejected = [(_text(name), reason, detail) for name, reason, detail in found.rejected]
         entries, inspections = _inspect_all(found, settings, jobs, rejected)
         _require_some(entries, rejected, source)
         looks = Looks.of([inspection.look for inspection in inspections])
         firsts, pairs = same_pictures(looks, settings.near_duplicate_bits)
         keep = _leave_out_stock(entries, firsts, pairs, settings, rejected)
-        links = _links(entries, inspections, firsts, pairs, keep)
+        links = find_links(entries, inspections, firsts, pairs, keep)
         entries = [entries[i] for i in keep]
         inspections = [inspections[i] for i in keep]
         _require_some(entries, rejected, source)
-        groups = _name_groups(entries, components(len(entries), [link[:2] for link in links]))
+        groups = name_groups(entries, components(len(entries), [link[:2] for link in links]))
         labels = np.array([[genre in e.genres for genre in GENRES] for e in entries], np.uint8)
         splits = draw_splits(labels, groups, fractions, settings.seed)
         names = _convert(found, entries, inspections, scratch, out, settings, jobs)
@@ -113,7 +113,7 @@ def prepare(
             {title: [e.extra.get(title, "") for e in entries] for title in titles},
         )
         write_csv(scratch / "rejected.csv", ("filename", "reason", "detail"), sorted(rejected))
-        together = _write_groups(scratch, names, entries, splits, groups, links, found.conflicts)
+        together = write_groups(scratch, names, entries, splits, groups, links, found.conflicts)
         facts = {
             "tool_version": __version__,
             "source": {"path": str(source), "kind": found.kind, "images": str(found.images)},
@@ -127,7 +127,7 @@ def prepare(
             "rejected": tally(reason for _, reason, _ in rejected),
             "ignored_genres": dict(sorted(found.ignored.items())),
             **together,
-            "notes": found.notes + _warnings(labels, splits, fractions),
+            "notes": [*map(_text, found.notes), *_warnings(labels, splits, groups)],
         }
         write_json(scratch / FACTS, facts)
     return Prepared(out, load_posters(out), facts)
@@ -200,43 +200,6 @@ def _leave_out_stock(entries, firsts, pairs, settings, rejected):
     return np.flatnonzero(shared == 0).tolist()
 
 
-def _links(entries, inspections, firsts, pairs, keep):
-    """Return `(one, other, why)` for what belongs together, numbered as in `keep`."""
-    number = {index: place for place, index in enumerate(keep)}
-    links, by_film, by_bytes = [], {}, {}
-    for place, index in enumerate(keep):
-        for film in sorted(entries[index].films):
-            other = by_film.setdefault(film, place)
-            if other != place:
-                links.append((other, place, "same film"))
-        other = by_bytes.setdefault(inspections[index].sha256, place)
-        if other != place:
-            links.append((other, place, "same bytes"))
-    alike = [(first, index) for index, first in enumerate(firsts.tolist()) if first != index]
-    for one, two in (*alike, *pairs.tolist()):
-        same_bytes = inspections[one].sha256 == inspections[two].sha256
-        # All posters of a stock picture are out together, unless it is a border
-        # case of near hashes; such a border case binds nothing.
-        if one in number and two in number and not same_bytes:
-            links.append((number[one], number[two], "same picture"))
-    return links
-
-
-def _name_groups(entries, roots):
-    """Name groups so that the same posters get the same names again, wherever they lie."""
-    films, posters = {}, {}
-    for entry, root in zip(entries, roots, strict=True):
-        films.setdefault(root, set()).update(entry.films)
-        posters.setdefault(root, []).append(entry.name)
-    names = {
-        root: f"film-{min(films[root])}"
-        if films[root]
-        else f"poster-{sha256(min(members).encode()).hexdigest()[:16]}"
-        for root, members in posters.items()
-    }
-    return [names[root] for root in roots]
-
-
 def _convert(found, entries, inspections, scratch, out, settings, jobs):
     """Write plain copies of odd files; return every poster's name in the table."""
     images = os.path.realpath(found.images)
@@ -265,63 +228,20 @@ def _save_plain(path, copy, max_megapixels):
     load_picture(path, max_megapixels).save(copy, "PNG")
 
 
-def _write_groups(folder, names, entries, splits, groups, links, conflicts):
-    """Write `duplicates.csv` and `conflicts.csv`; return their facts."""
-    why = [set() for _ in entries]
-    for one, two, reason in links:
-        why[one].add(reason)
-        why[two].add(reason)
-    members = {}
-    for index, group in enumerate(groups):
-        members.setdefault(group, []).append(index)
-    several = {group: rows for group, rows in members.items() if len(rows) > 1}
-    duplicates, torn = [], []
-    for group, rows in sorted(several.items()):
-        for row in rows:
-            duplicates.append((group, names[row], splits[row], ", ".join(sorted(why[row]))))
-        if len({entries[row].genres for row in rows}) > 1:
-            torn += [(group, names[row], _genres(entries[row]), "differ in group") for row in rows]
-    torn += [
-        (group, name, _genres(entry), "rows of the CSV differed; their genres are joined")
-        for group, name, entry in zip(groups, names, entries, strict=True)
-        if entry.name in conflicts
-    ]
-    header = ("group", "filename", "split", "why")
-    write_csv(folder / "duplicates.csv", header, duplicates)
-    write_csv(folder / "conflicts.csv", ("group", "filename", "genres", "why"), torn)
-    return {
-        "groups": len(members),
-        "duplicates": {
-            "groups": len(several),
-            "posters": len(duplicates),
-            "why": tally(
-                reason for rows in several.values() for row in rows for reason in why[row]
-            ),
-            "largest_group": max(map(len, members.values())),
-        },
-        "conflicts": {"groups": len({row[0] for row in torn}), "posters": len(torn)},
-    }
-
-
-def _warnings(labels, splits, fractions):
+def _warnings(labels, splits, groups):
     notes = []
-    for split in fractions:
+    for split in SPLITS:
         counts = labels[splits == split].sum(axis=0)
         absent = [genre for genre, count in zip(GENRES, counts, strict=True) if count == 0]
-        if len(absent) == NUM_GENRES:
-            notes.append(f"No poster is in {split}.")
-        elif absent:
+        if absent:
             notes.append(f"No poster in {split} has the genre {', '.join(absent)}.")
+    group, size = Counter(groups).most_common(1)[0]
+    if size > max(10, len(groups) / 100):
+        notes.append(
+            f"The group {group} has {size} posters: see in duplicates.csv whether they belong "
+            "together. An id column that is none, or pictures that look alike, make such groups."
+        )
     return notes
-
-
-def _genres(entry):
-    return "|".join(genre for genre in GENRES if genre in entry.genres)
-
-
-def tally(values):
-    """Count values, most frequent first."""
-    return {str(value): count for value, count in Counter(values).most_common()}
 
 
 def _spread(values):

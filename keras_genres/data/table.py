@@ -19,6 +19,7 @@ from keras_genres.split import SPLITS, Split
 
 TABLE = "multilabel_posters.csv"
 SPLIT_FILE = "split.json"
+FACTS = "prepare.json"
 COLUMNS = ("filename", *GENRES, "split", "group")
 
 _AGAIN = "Run `keras-genres data prepare` to write it again."
