@@ -131,6 +131,16 @@ def test_a_disk_cache_of_another_length_is_written_anew(tmp_path, posters):
     np.testing.assert_array_equal(first, again)
 
 
+def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path, posters):
+    (tmp_path / "cache").mkdir()
+    old, new = (tmp_path / "cache" / f".posters-0.uint8.{name}" for name in ("old", "new"))
+    old.touch()
+    new.touch()
+    os.utime(old, (1, 1))
+    keep_decoded(posters, 16, 12, settings(tmp_path, cache="disk"))
+    assert new.exists() and not old.exists()
+
+
 def test_a_changed_poster_is_never_read_from_the_old_cache(tmp_path, posters):
     wanted = settings(tmp_path, cache="disk")
     keep_decoded(posters, 16, 12, wanted)

@@ -164,7 +164,8 @@ def training_batches(source, labels, *, batch_size, seed, augment, first_epoch=0
         raise ValueError(f"`labels` must have {count} rows. Received: {labels.shape}")
     keys = np.random.SeedSequence(seed).generate_state(3, np.uint32).astype(np.int64)
     num_filled = steps_per_epoch(count, batch_size) * batch_size - count
-    labels = tf.constant(labels)
+    with tf.device("CPU:0"):  # tf.data reads it there; a GPU's memory is the network's
+        labels = tf.constant(labels)
 
     def one_epoch(epoch):
         order, fill = (_shuffled(count, keys[part], epoch) for part in (_SHUFFLE, _FILL))
