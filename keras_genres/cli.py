@@ -121,12 +121,20 @@ def prepare(source, out, images, id_column, ignore_unknown, jobs, overwrite, **v
 
 @data.command()
 @click.argument("folder", type=click.Path())
-@format_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="Form of the output.",
+)
 def check(folder, form):
     """Show what `data prepare` found in the posters of FOLDER."""
     from keras_genres.data.check import check, format_check
 
-    click.echo(format_check(check(folder), form))
+    found = check(folder)
+    click.echo(json.dumps(found, indent=2) if form == "json" else format_check(found))
 
 
 @data.command()
@@ -139,18 +147,18 @@ def sample(out, posters, seed, overwrite):
     from keras_genres.data.sample import draw_sample
 
     draw_sample(out, posters, seed, overwrite=overwrite)
-    click.echo(f"{posters} posters in {out}; next: keras-genres data prepare {out}/labels.csv")
+    click.echo(
+        f"{posters} posters in {out}; next: keras-genres data prepare {out}/labels.csv --out data/"
+    )
 
 
 @data.command()
-@click.option("--out", type=click.Path(), required=True, help="Folder to make.")
-@overwrite_option
-def download(out, overwrite):
-    """Bring the paper's posters from Kaggle."""
-    from keras_genres.data.download import download
+def download():
+    """Bring the paper's posters from Kaggle, into kagglehub's cache."""
+    from keras_genres.data.download import download, prepare_command
 
-    path = download(out, overwrite=overwrite)
-    click.echo(f"Posters in {path}; next: keras-genres data prepare {path} --out data/")
+    folder = download()
+    click.echo(f"Posters in {folder}; next: {prepare_command(folder)}")
 
 
 _SHORTCUTS = {
@@ -230,9 +238,12 @@ def fit(settings, folder, out, dry_run, overwrite):
 @click.option("--grid-step", type=click.FloatRange(0.001, 0.5), help="Distance of the grid.")
 @format_option
 def thresholds(run, method, grid_step, form):
-    """Choose the thresholds of RUN again from its validation scores."""
+    """Choose the thresholds of RUN again from its validation scores.
+
+    The report and the models in the run folder get the new thresholds too.
+    """
     from keras_genres.artefact import update_thresholds
-    from keras_genres.evaluation.report import format_table
+    from keras_genres.evaluation.report import format_table, write_report
     from keras_genres.evaluation.thresholds import sweep
     from keras_genres.runs import Run
 
@@ -240,6 +251,7 @@ def thresholds(run, method, grid_step, form):
     table = sweep(run, method, grid_step)
     for model in update_thresholds(run):
         click.echo(f"Carried the thresholds into {model}", err=True)
+    write_report(run)
     click.echo(format_table(table, form))
 
 
@@ -257,8 +269,7 @@ def report(run, folder, form):
         from keras_genres.data.table import load_posters
 
         run.split().require_same(load_posters(folder).split, str(run.path), folder)
-    write_report(run)
-    click.echo(format_report(run, form))
+    click.echo(format_report(write_report(run), form))
 
 
 @main.command()
