@@ -156,8 +156,8 @@ def _titles(rng, genre):
 def _choose_genres(rng, wanted, counts):
     """Return one to three genres, those that are behind their share first."""
     behind = wanted * (counts.sum() + 30) - counts
-    weights = wanted * np.exp(np.clip(2.5 * behind, -8, 8))
-    number = int(rng.choice([1, 2, 3], p=[0.22, 0.46, 0.32]))
+    weights = wanted * np.exp(np.clip(4 * behind, -12, 12))
+    number = int(rng.choice([1, 2, 3], p=[0.25, 0.49, 0.26]))
     chosen = [GENRES[rng.choice(NUM_GENRES, p=weights / weights.sum())]]
     while len(chosen) < number:
         near = weights.copy()

@@ -123,7 +123,7 @@ class Canvas:
         y = np.linspace(-1, 1, rows, dtype=np.float32)[:, None]
         x = np.linspace(-1, 1, columns, dtype=np.float32)[None, :]
         # Without this, two posters of one layout are taken for one picture.
-        spots = Image.fromarray(self.rng.uniform(0.76, 1.24, (4, 3)).astype(np.float32))
+        spots = Image.fromarray(self.rng.uniform(0.78, 1.22, (4, 3)).astype(np.float32))
         light = np.asarray(spots.resize((columns, rows), Image.BICUBIC))
         light = light * (1 - 0.10 * np.clip(x * x + y * y - 0.5, 0, None))
         noise = self.rng.standard_normal((rows, columns), dtype=np.float32) * grain

@@ -57,7 +57,7 @@ def _place_motifs(canvas, genres, rng, top, floor):
     room = floor - top
     side = 1 if rng.random() < 0.5 else -1
     x, y, radius = 50 + rng.uniform(-9, 9), top + 0.48 * room, rng.uniform(26, 32)
-    rows = [floor - 19, top + 21]
+    rows = [floor - 21, top + 22]
     if rng.random() < 0.5:
         rows.reverse()
     if len(genres) == 2:
@@ -68,8 +68,8 @@ def _place_motifs(canvas, genres, rng, top, floor):
     placed = [(x, y + rng.uniform(-4, 4), radius)]
     sides = (-side, -side if rng.random() < 0.35 else side)
     for k in range(len(genres) - 1):
-        spot = (50 + sides[k] * rng.uniform(27, 32), rows[k] + rng.uniform(-3, 3))
-        placed.append((*spot, rng.uniform(16, 19.5)))
+        spot = (50 + sides[k] * rng.uniform(26, 31), rows[k] + rng.uniform(-3, 3))
+        placed.append((*spot, rng.uniform(18, 21.5)))
     for genre, (x, y, radius) in zip(genres, placed, strict=True):
         canvas.glow(x, y, 1.8 * radius, AURAS[genre], 0.85)
         # A mirrored question mark or note would be wrong.
