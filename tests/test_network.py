@@ -146,8 +146,8 @@ def test_mixed_precision_keeps_pixels_and_scores_in_float32():
 
 def test_small_network_learns_from_scratch():
     keras.utils.set_random_seed(0)
-    network = build_network(small(dropout=0.0), 32, 32)
-    images = np.zeros((32, 32, 32, 3), dtype="float32")
+    network = build_network(small(dropout=0.0), 16, 16)
+    images = np.zeros((32, 16, 16, 3), dtype="float32")
     labels = np.zeros((32, NUM_GENRES), dtype="float32")
     images[::2, :, :, 0] = 255  # red ones are genre 0, the black ones genre 1
     labels[::2, 0] = 1
@@ -216,10 +216,10 @@ from keras_genres.model.network import build_network
 from keras_genres.settings import ModelSettings
 assert keras.backend.backend() == "jax"
 assert "tensorflow" not in sys.modules
-network = build_network(ModelSettings(backbone="smallcnn"), 32, 32)
+network = build_network(ModelSettings(backbone="smallcnn"), 16, 16)
 set_open_blocks(network, BACKBONES["smallcnn"], ("block4",))
 network.compile(optimizer="adam", loss=WeightedBinaryCrossentropy(np.full(19, 3.0)))
-images = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3)).astype("float32")
+images = np.random.default_rng(0).uniform(0, 255, (4, 16, 16, 3)).astype("float32")
 loss = network.train_on_batch(images, np.eye(4, 19, dtype="float32"))
 print(json.dumps([[v.path for v in network.trainable_variables], count_parameters(network),
                   float(loss)]))

@@ -97,7 +97,7 @@ def refuse(path, said, name="smallcnn"):
     [
         ("smallcnn", 32),
         ("efficientnetlite0", 32),
-        ("inceptionv3", 75),
+        pytest.param("inceptionv3", 75, marks=pytest.mark.slow),
         pytest.param("mobilenetv3small", 32, marks=pytest.mark.slow),
         pytest.param("xception", 71, marks=pytest.mark.slow),
         pytest.param("densenet121", 32, marks=pytest.mark.slow),
@@ -136,7 +136,7 @@ def test_a_weight_file_serves_every_picture_size(small_file):
     assert_same(backbone_of(network), shake(core_of()))
 
 
-@pytest.mark.parametrize("kind", ["weights.h5", "notop.h5"])
+@pytest.mark.parametrize("kind", [pytest.param("weights.h5", marks=pytest.mark.slow), "notop.h5"])
 def test_stock_efficientnet_files_fit_although_its_normalisation_is_left_out(kind, tmp_path):
     row = BACKBONES["efficientnetb0"]
     stock = keras.applications.EfficientNetB0(
@@ -263,6 +263,12 @@ def test_values_that_are_not_numbers_are_refused(broken, bad):
     with h5py.File(broken, "r+") as file:
         file["layers/conv2d_2/vars/0"][0, 0, 0, 0] = bad
     refuse(broken, "not finite numbers in 'layers/conv2d_2'")
+
+
+def test_a_name_that_is_no_text_is_damage(broken):
+    with h5py.File(broken, "r+") as file:
+        file.move("layers/add", b"layers/\xff\xfe")
+    refuse(broken, "damaged")
 
 
 def test_text_where_numbers_belong_is_refused(broken):

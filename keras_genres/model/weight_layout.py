@@ -25,6 +25,8 @@ def pair_by_path(core, file):
     groups = {}
 
     def visit(name, item):
+        if not isinstance(name, str):  # h5py gives bytes for a name that is no text
+            raise ValueError("a name in it is no text")
         if isinstance(item, h5py.Dataset) and not re.search(r"seed_generator|^optimizer/", name):
             groups.setdefault(name.removesuffix(f"/vars/{Path(name).name}"), []).append(item)
 
