@@ -27,6 +27,8 @@ class _Group(click.Group):
             return super().invoke(context)
         except UserError as error:
             raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            raise click.ClickException("Interrupted.") from None
         except Exception as error:
             line = explain_os_error(error)
             if line is None or os.environ.get("KERAS_GENRES_TRACEBACK"):

@@ -38,6 +38,7 @@ def data():
 
 def recompile(model, rate):
     model.compile(keras.optimizers.Adam(rate), "binary_crossentropy", jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
 
 
 def train(hooks, epochs=6, model=None):

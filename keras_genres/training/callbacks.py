@@ -47,7 +47,7 @@ class Unfreeze(keras.callbacks.Callback):
         stage: The `Stage` to begin.
         open_blocks: Called with the model; sets what is trainable.
         recompile: Called with the model and the learning rate; compiles it with
-            a new optimizer, the same loss and the same precision.
+            a new optimizer, whose slots it builds, and the same loss.
     """
 
     def __init__(self, stage, open_blocks, recompile):
@@ -64,9 +64,7 @@ class Unfreeze(keras.callbacks.Callback):
         model = self.model
         self.open_blocks(model)
         self.recompile(model, self.stage.learning_rate)
-        # fit() holds the old step; a new one and its optimizer slots must be
-        # there before the first batch.
-        model.optimizer.build(model.trainable_variables)
+        # fit() holds the old step.
         model.make_train_function(force=True)
         say(
             f"Epoch {epoch + 1}: unfroze {', '.join(self.stage.blocks)}, "

@@ -61,13 +61,15 @@ class _Job:
         )
 
     def compile(self, network, learning_rate):
-        """Compile with a new Adam, the same loss and the same precision."""
+        """Compile with a new, built Adam, the same loss and the same precision."""
         with network.distribute_strategy.scope() if self.is_mirrored else contextlib.nullcontext():
             network.compile(
                 optimizer=keras.optimizers.Adam(learning_rate),
                 loss=self.loss,
                 jit_compile=self.settings.training.jit == "on",
             )
+            # Slots made later, inside a running fit, would be outside the scope.
+            network.optimizer.build(network.trainable_variables)
 
     @property
     def is_mirrored(self):
