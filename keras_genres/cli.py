@@ -56,7 +56,9 @@ run_argument = click.argument("run", type=click.Path())
 
 @main.command()
 @click.option("--out", type=click.Path(), default="demo", show_default=True, help="Folder to make.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Of drawing, split and training."
+)
 @overwrite_option
 def demo(out, seed, overwrite):
     """Draw a sample of posters, prepare it, train and report: the whole job in minutes."""
@@ -142,7 +144,7 @@ def check(folder, form):
 @data.command()
 @click.option("--out", type=click.Path(), required=True, help="Folder to make.")
 @click.option("--posters", type=int, default=600, show_default=True, help="How many to draw.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the drawing.")
 @overwrite_option
 def sample(out, posters, seed, overwrite):
     """Draw posters whose look carries their genres, with a labels.csv."""
@@ -276,7 +278,14 @@ def report(run, folder, form):
 
 @main.command()
 @run_argument
-@click.option("--format", "form", type=click.Choice(["saved_model"]), default="saved_model")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["saved_model"]),
+    default="saved_model",
+    show_default=True,
+    help="Form of the model.",
+)
 @click.option("--out", type=click.Path(), help="Default: saved_model/ in the run folder.")
 @click.option("--posters", type=click.Path(), help="Folder of JPEG and PNG files to check on.")
 @overwrite_option

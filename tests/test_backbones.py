@@ -154,3 +154,10 @@ def test_the_table_is_read_without_keras():
         "sys.exit(any(name in sys.modules for name in ('keras', 'tensorflow', 'h5py')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_blocks_are_listed_in_ranges():
+    rows = {row["name"]: row["blocks"] for row in list_backbones()}
+    assert rows["mobilenetv2"] == "stem block0-16 top"
+    assert rows["inceptionv3"] == "stem mixed0-10"
+    assert rows["vgg16"] == "block1-5"

@@ -84,9 +84,9 @@ def test_a_folder_that_is_there_is_refused(run, tmp_path):
     assert [path.name for path in (tmp_path / "model").iterdir()] == ["mine"]
 
 
-def test_a_folder_without_posters_is_named(run, tmp_path):
+def test_a_folder_without_posters_is_named(run):
     with pytest.raises(UserError, match="There is no JPEG or PNG file in"):
-        check_posters(run, tmp_path)
+        check_posters(run, run.path / "predictions")
 
 
 def test_thresholds_chosen_again_reach_both_models(run):

@@ -35,7 +35,6 @@ CONTRACT = (
 )
 
 
-
 def tiny(*overrides):
     return load_settings(None, [*TINY, *overrides])
 

@@ -223,18 +223,29 @@ def list_backbones():
 
     Returns:
         List of dictionaries with `name`, `parameters` (without a head),
-        `size` (pixels it was made for), `blocks`, `unfreeze` (opened in the
-        second stage by default), `imagenet` and `preprocessing`.
+        `size` (pixels it is fed by default), `imagenet`, `preprocessing`,
+        `unfreeze` (opened in the second stage by default) and `blocks`, from
+        the lowest to the highest.
     """
     return [
         {
             "name": row.name,
             "parameters": row.parameters,
             "size": row.height,
-            "blocks": " ".join(row.block_names),
-            "unfreeze": row.unfreeze,
             "imagenet": row.imagenet,
             "preprocessing": row.preprocessing,
+            "unfreeze": row.unfreeze,
+            "blocks": _in_ranges(row.block_names),
         }
         for row in BACKBONES.values()
     ]
+
+
+def _in_ranges(names):
+    """Return block names as text, numbers that follow one another as a range."""
+    parts = [re.fullmatch(r"(\D*)(\d*)", name).groups() for name in names]
+    texts = []
+    for word, run in itertools.groupby(parts, key=lambda part: part[0]):
+        numbers = [number for _, number in run]
+        texts.append(word + (f"{numbers[0]}-{numbers[-1]}" if len(numbers) > 1 else numbers[0]))
+    return " ".join(texts)
