@@ -4,6 +4,7 @@ Nothing here imports Keras, so the command line can read the table at once.
 """
 
 import difflib
+import itertools
 import re
 
 from keras_genres.errors import UserError
