@@ -106,14 +106,11 @@ def prepare(source, out, images, id_column, ignore_unknown, jobs, overwrite, **v
     """
     from keras_genres.data.check import check, format_check
     from keras_genres.data.prepare import prepare
-    from keras_genres.settings import check_ranges
 
-    settings = PrepareSettings(**values)
-    check_ranges(settings)
     prepare(
         source,
         out,
-        settings,
+        PrepareSettings(**values),
         images=images,
         id_column=id_column,
         ignore_unknown=ignore_unknown,

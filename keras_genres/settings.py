@@ -5,20 +5,21 @@ Resolved in this order: the defaults here, then `--config FILE` (YAML), then
 `keras-genres settings` prints it.
 """
 
-import ast
 import dataclasses
-import difflib
-import inspect
-import itertools
-import types
 import typing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import yaml
 
 from keras_genres.errors import UserError
+from keras_genres.setting_values import (
+    check_ranges,
+    convert,
+    explain_unknown,
+    read_meanings,
+    read_yaml,
+)
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ class Settings:
         for name, value in changes.items():
             section, _, key = name.partition(".")
             if section not in sections or not key:
-                raise UserError(_unknown(name, setting_names()))
+                raise UserError(explain_unknown(name, setting_names()))
             part = getattr(self, section)
             sections[section][key] = read_value(type(part), key, value, prefix=f"{section}.")
         return dataclasses.replace(
@@ -224,7 +225,7 @@ def load_settings(config=None, overrides=()):
     """
     settings = Settings()
     if config is not None:
-        settings = settings.replace(_flatten(_read_yaml(config), config))
+        settings = settings.replace(read_yaml(config))
     changes = {}
     for override in overrides:
         name, equals, value = override.partition("=")
@@ -249,7 +250,7 @@ def describe_settings(cls=Settings, prefix=""):
     """Return `(name, default, meaning)` of every setting, in order."""
     rows = []
     hints = typing.get_type_hints(cls)
-    meanings = _meanings(cls)
+    meanings = read_meanings(cls)
     for part in dataclasses.fields(cls):
         if dataclasses.is_dataclass(hints[part.name]):
             rows += describe_settings(hints[part.name], f"{prefix}{part.name}.")
@@ -266,125 +267,5 @@ def read_value(cls, name, value, prefix=""):
     """
     hints = typing.get_type_hints(cls)
     if name not in hints:
-        raise UserError(_unknown(prefix + name, setting_names() if prefix else list(hints)))
-    return _convert(prefix + name, value, hints[name])
-
-
-def check_ranges(section, prefix=""):
-    """Check the numbers of a section.
-
-    Raises:
-        UserError: If a number is out of its range.
-    """
-    for part in dataclasses.fields(section):
-        value = getattr(section, part.name)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            continue
-        low, high = _RANGES.get(part.name, (0, float("inf")))
-        if not low <= value <= high:
-            wanted = f"between {low} and {high}" if high < float("inf") else f"at least {low}"
-            raise UserError(f"{prefix}{part.name} must be {wanted}. Received: {value}")
-
-
-_RANGES = {
-    "batch_size": (1, 65536),
-    "height": (16, 4096),
-    "width": (16, 4096),
-    "dropout": (0, 0.95),
-    "val_fraction": (0.01, 0.98),
-    "test_fraction": (0.01, 0.98),
-    "max_megapixels": (0.01, 1000),
-    "near_duplicate_bits": (0, 16),
-    "stock_films": (3, float("inf")),
-    "rotation_degrees": (0, 180),
-    "shift": (0, 0.5),
-    "scale": (0, 0.9),
-    "brightness": (0, 1),
-    "contrast": (0, 1),
-    "saturation": (0, 1),
-    "hue": (0, 0.5),
-    "step_epochs": (1, float("inf")),
-    "gamma": (1e-6, 1),
-    "grid_step": (0.001, 0.5),
-    "confidence": (0.5, 0.999),
-    "pos_weight_cap": (1, float("inf")),
-    "patience": (1, float("inf")),
-}
-
-
-def _convert(name, value, hint):
-    if isinstance(hint, types.UnionType):
-        if value is None or (isinstance(value, str) and value.lower() in ("", "null")):
-            return None
-        hint = next(part for part in hint.__args__ if part is not type(None))
-    if typing.get_origin(hint) is Literal:
-        # YAML reads a bare `off` or `on` as a truth value.
-        value = {True: "on", False: "off"}[value] if isinstance(value, bool) else value
-        if value in hint.__args__:
-            return value
-        raise UserError(f"{name} must be one of {', '.join(hint.__args__)}. Received: {value!r}")
-    if hint is bool:
-        text = str(value).lower()
-        if text in ("true", "yes", "on", "1"):
-            return True
-        if text in ("false", "no", "off", "0"):
-            return False
-        raise UserError(f"{name} must be true or false. Received: {value!r}")
-    try:
-        if isinstance(value, bool | dict | list):
-            raise ValueError
-        if hint is int and isinstance(value, float) and not value.is_integer():
-            raise ValueError
-        number = hint(value)
-    except (TypeError, ValueError):
-        kind = {int: "a whole number", float: "a number", str: "a text"}[hint]
-        raise UserError(f"{name} must be {kind}. Received: {value!r}") from None
-    if isinstance(number, float) and number != number:
-        raise UserError(f"{name} must be a number. Received: {value!r}")
-    return number
-
-
-def _unknown(name, known):
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"Unknown setting {name!r}.{hint} `keras-genres settings` lists them all."
-
-
-def _read_yaml(path):
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"Cannot read {path}: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path} is not YAML: {reason}.") from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise UserError(
-            f"{path} must hold sections such as `training:`. Received: {type(values).__name__}"
-        )
-    return values
-
-
-def _flatten(values, path):
-    flat = {}
-    for section, parts in values.items():
-        if not isinstance(parts, dict):
-            raise UserError(
-                f"{path}: {section!r} must be a section with settings below it. Received: {parts!r}"
-            )
-        flat |= {f"{section}.{name}": value for name, value in parts.items()}
-    return flat
-
-
-def _meanings(cls):
-    """Map field names to the string that stands below each in the source."""
-    body = ast.parse(inspect.getsource(cls)).body[0].body
-    return {
-        field_.target.id: text.value.value
-        for field_, text in itertools.pairwise(body)
-        if isinstance(field_, ast.AnnAssign)
-        and isinstance(text, ast.Expr)
-        and isinstance(text.value, ast.Constant)
-    }
+        raise UserError(explain_unknown(prefix + name, setting_names() if prefix else list(hints)))
+    return convert(prefix + name, value, hints[name])

@@ -38,7 +38,6 @@ def drawn(tmp_path_factory):
 def prepared(drawn, tmp_path_factory):
     """Folder that `data prepare` wrote; do not write into it."""
     from keras_genres.data.prepare import prepare
-
     from keras_genres.settings import PrepareSettings
 
     folder = tmp_path_factory.mktemp("prepared") / "data"

@@ -8,16 +8,8 @@ import numpy as np
 import pytest
 
 from keras_genres.errors import UserError
-from keras_genres.training.callbacks import (
-    HISTORY_COLUMNS,
-    History,
-    MacroF1EarlyStopping,
-    Progress,
-    StepLR,
-    Unfreeze,
-    Validate,
-    format_seconds,
-)
+from keras_genres.training.callbacks import MacroF1EarlyStopping, StepLR, Unfreeze, Validate
+from keras_genres.training.display import HISTORY_COLUMNS, History, Progress, format_seconds
 from keras_genres.training.stages import Stage
 
 STAGES = (Stage("head", 0, 2, 1e-2, ()), Stage("blocks", 2, 4, 1e-3, ("base",)))

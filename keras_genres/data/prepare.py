@@ -22,7 +22,8 @@ from keras_genres.data.table import FACTS, Posters, load_posters, write_csv, wri
 from keras_genres.errors import UserError
 from keras_genres.files import whole_folder, write_json
 from keras_genres.genres import GENRES
-from keras_genres.settings import PrepareSettings, check_ranges
+from keras_genres.setting_values import check_ranges
+from keras_genres.settings import PrepareSettings
 from keras_genres.split import SPLITS
 
 

@@ -1,10 +1,8 @@
 """From prepared posters to a run folder."""
 
-import contextlib
 import dataclasses
 import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -23,57 +21,17 @@ from keras_genres.input.pipeline import (
     steps_per_epoch,
     training_batches,
 )
-from keras_genres.model.backbones import BACKBONES
-from keras_genres.model.freezing import count_parameters, set_open_blocks
-from keras_genres.model.losses import make_loss
-from keras_genres.model.network import build_network
+from keras_genres.model.freezing import count_parameters
 from keras_genres.model.weights import weights_hash
 from keras_genres.runs import Predictions, Run
-from keras_genres.training import callbacks, devices
-from keras_genres.training.callbacks import say
+from keras_genres.training import callbacks, display
+from keras_genres.training.display import say
 from keras_genres.training.environment import describe_environment
-from keras_genres.training.stages import resolve, stages, with_precision
+from keras_genres.training.job import build_job, plain_copy
+from keras_genres.training.stages import resolve
 
 _CHECKED_POSTERS = 100
 _SPACE_FACTOR = 4  # best weights, model.keras, SavedModel and the scratch of one of them
-
-
-@dataclass
-class _Job:
-    """What `fit` and `dry_run` both build."""
-
-    settings: object
-    posters: object
-    stages: tuple
-    network: object
-    loss: object
-    device_count: int
-
-    def open(self, stage, network=None):
-        """Set what `stage` trains."""
-        training, model = self.settings.training, self.settings.model
-        set_open_blocks(
-            network or self.network,
-            BACKBONES[model.backbone],
-            stage.blocks,
-            # Random weights have no statistics worth keeping.
-            keep_batchnorm_still=training.keep_batchnorm_still and model.weights != "none",
-        )
-
-    def compile(self, network, learning_rate):
-        """Compile with a new, built Adam, the same loss and the same precision."""
-        with network.distribute_strategy.scope() if self.is_mirrored else contextlib.nullcontext():
-            network.compile(
-                optimizer=keras.optimizers.Adam(learning_rate),
-                loss=self.loss,
-                jit_compile=self.settings.training.jit == "on",
-            )
-            # Slots made later, inside a running fit, would be outside the scope.
-            network.optimizer.build(network.trainable_variables)
-
-    @property
-    def is_mirrored(self):
-        return self.device_count > 1 and keras.backend.backend() == "tensorflow"
 
 
 def fit(settings, data, out, overwrite=False):
@@ -102,7 +60,7 @@ def fit(settings, data, out, overwrite=False):
     require_positives(posters)
     with whole_folder(out, overwrite) as scratch:
         run = Run(scratch)
-        job = _build(settings, posters)
+        job = build_job(settings, posters)
         _require_space(scratch, job.network)
         write_text(run.settings_file, job.settings.to_yaml())
         posters.split.save(run.split_file)
@@ -135,7 +93,7 @@ def dry_run(settings, data):
     settings = resolve(settings)
     posters = load_posters(data)
     require_positives(posters)
-    job = _build(settings, posters)
+    job = build_job(settings, posters)
     lines = [job.settings.to_yaml()]
     for stage in job.stages:
         job.open(stage)
@@ -165,29 +123,6 @@ def dry_run(settings, data):
         f"{steps_per_epoch(len(train.filenames), batch_size)} batches an epoch; nothing written"
     )
     return "\n".join(lines)
-
-
-def _build(settings, posters):
-    training = settings.training
-    devices.hide_gpus_from_tensorflow()
-    keras.utils.set_random_seed(training.seed)
-    precision = devices.choose_precision(training.precision)
-    settings = with_precision(settings, precision, devices.choose_jit(training.jit))
-    devices.set_precision(precision)
-    scope, device_count = devices.use_all_devices(training.devices, training.batch_size)
-    labels = posters.part("train").labels
-    with scope:
-        network = build_network(
-            settings.model,
-            settings.input.height,
-            settings.input.width,
-            seed=training.seed,
-            prior=labels.mean(axis=0) if settings.model.prior_bias else None,
-        )
-    loss = make_loss(training, labels)
-    job = _Job(settings, posters, stages(settings), network, loss, device_count)
-    job.open(job.stages[0])
-    return job
 
 
 def _sources(job):
@@ -222,8 +157,8 @@ def _train(job, sources, run):
         callbacks.StepLR(job.stages, training.step_epochs, training.gamma),
         callbacks.Validate(_scorer(job, sources["val"]), job.posters.part("val").labels, job.loss),
         early,
-        callbacks.History(run.history_file, job.stages),
-        callbacks.Progress(job.stages, steps, training.batch_size),
+        display.History(run.history_file, job.stages),
+        display.Progress(job.stages, steps, training.batch_size),
     ]
     if training.tensorboard:
         hooks.append(_tensorboard(run.path / "tensorboard"))
@@ -261,25 +196,12 @@ def _finish(job, sources, run, early):
         )
     shutil.rmtree(run.checkpoints)  # a finished run has nothing to resume
     sweep(run)
-    _plain_copy(job).save(run.model_file)
+    plain_copy(job).save(run.model_file)
     write_metadata(run.model_file, metadata_of(run))
     checked = job.posters.part("val").paths[:_CHECKED_POSTERS]
     _, difference, count = export(run, posters=checked)
     say(f"SavedModel: scores differ from Keras's by at most {difference:.1e} on {count} posters")
     write_report(run)
-
-
-def _plain_copy(job):
-    """Return the network without optimizer, loss or strategy, everything trainable.
-
-    The optimizer's averages would triple the file, and a loss of ours would
-    keep it from loading without this package.
-    """
-    settings = job.settings
-    model = dataclasses.replace(settings.model, weights="none")
-    copy = build_network(model, settings.input.height, settings.input.width)
-    copy.set_weights(job.network.get_weights())
-    return copy
 
 
 def _scorer(job, source):

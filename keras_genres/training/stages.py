@@ -93,6 +93,11 @@ def stages(settings):
     return tuple(found)
 
 
+def stage_at(stages, epoch):
+    """Return the stage in which `epoch` (from 0) lies."""
+    return [stage for stage in stages if stage.first_epoch <= epoch][-1]
+
+
 def step_learning_rate(stage, epoch, step_epochs, gamma):
     """Return the StepLR rate of `epoch` (from 0), which lies in `stage`.
 

@@ -1,0 +1,100 @@
+"""The network with everything that training needs around it."""
+
+import contextlib
+import dataclasses
+from dataclasses import dataclass
+
+import keras
+
+from keras_genres.model.backbones import BACKBONES
+from keras_genres.model.freezing import set_open_blocks
+from keras_genres.model.losses import make_loss
+from keras_genres.model.network import build_network
+from keras_genres.training import devices
+from keras_genres.training.stages import stages, with_precision
+
+
+@dataclass
+class Job:
+    """What is trained, and how: `fit` and `dry_run` both build one."""
+
+    settings: object
+    posters: object
+    stages: tuple
+    network: object
+    loss: object
+    device_count: int
+
+    def open(self, stage, network=None):
+        """Set what `stage` trains."""
+        training, model = self.settings.training, self.settings.model
+        set_open_blocks(
+            network or self.network,
+            BACKBONES[model.backbone],
+            stage.blocks,
+            # Random weights have no statistics worth keeping.
+            keep_batchnorm_still=training.keep_batchnorm_still and model.weights != "none",
+        )
+
+    def compile(self, network, learning_rate):
+        """Compile with a new, built Adam, the same loss and the same precision."""
+        with network.distribute_strategy.scope() if self.is_mirrored else contextlib.nullcontext():
+            network.compile(
+                optimizer=keras.optimizers.Adam(learning_rate),
+                loss=self.loss,
+                jit_compile=self.settings.training.jit == "on",
+            )
+            # Slots made later, inside a running fit, would be outside the scope.
+            network.optimizer.build(network.trainable_variables)
+
+    @property
+    def is_mirrored(self):
+        return self.device_count > 1 and keras.backend.backend() == "tensorflow"
+
+
+def build_job(settings, posters):
+    """Choose devices and precision, and build the network of resolved settings.
+
+    Args:
+        settings: Resolved `Settings`.
+        posters: `Posters` of all splits.
+
+    Returns:
+        A `Job`, open for its first stage and not compiled.
+
+    Raises:
+        UserError: If weights, size or devices do not fit.
+    """
+    training = settings.training
+    devices.hide_gpus_from_tensorflow()
+    keras.utils.set_random_seed(training.seed)
+    precision = devices.choose_precision(training.precision)
+    settings = with_precision(settings, precision, devices.choose_jit(training.jit))
+    devices.set_precision(precision)
+    scope, device_count = devices.use_all_devices(training.devices, training.batch_size)
+    labels = posters.part("train").labels
+    with scope:
+        network = build_network(
+            settings.model,
+            settings.input.height,
+            settings.input.width,
+            seed=training.seed,
+            prior=labels.mean(axis=0) if settings.model.prior_bias else None,
+        )
+    loss = make_loss(training, labels)
+    job = Job(settings, posters, stages(settings), network, loss, device_count)
+    job.open(job.stages[0])
+    return job
+
+
+def plain_copy(job):
+    """Return the network without optimizer, loss or strategy, everything trainable.
+
+    The optimizer's averages would triple the file, and a loss of ours would
+    keep it from loading without this package.
+    """
+    settings = job.settings
+    model = dataclasses.replace(settings.model, weights="none")
+    copy = build_network(model, settings.input.height, settings.input.width)
+    copy.set_weights(job.network.get_weights())
+    return copy
