@@ -16,8 +16,6 @@ from keras_genres.files import explain_os_error
 from keras_genres.model.backbones import BACKBONES
 from keras_genres.settings import PrepareSettings
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors come as exceptions
-
 
 class _Group(click.Group):
     """Print what a user can mend as one line and exit with 1; bugs keep their traceback."""
@@ -220,6 +218,9 @@ def fit(settings, folder, out, dry_run, overwrite):
     \b
         keras-genres fit efficientnetv2s --data data/ --out runs/v2s
     """
+    from keras_genres.training.start import start_keras
+
+    start_keras()
     if dry_run:
         from keras_genres.training.fit import dry_run
 
@@ -292,10 +293,13 @@ def export(run, form, out, posters, overwrite):
     \b
         keras-genres export runs/v2s --format saved_model
     """
-    from keras_genres.inference.export import check_posters, export
     from keras_genres.runs import Run
+    from keras_genres.training.start import start_keras
 
     run = Run.open(run)
+    start_keras()
+    from keras_genres.inference.export import check_posters, export
+
     path, difference, count = export(run, out, check_posters(run, posters), overwrite)
     click.echo(f"{path}: scores differ from Keras's by at most {difference:.1e} ({count} pictures)")
 

@@ -47,6 +47,9 @@ def demo(out, seed=0, overwrite=False, note=print):
     note(f"2/3 Preparing them in {data}")
     prepare(posters / "labels.csv", data, PrepareSettings(seed=seed), overwrite=overwrite)
     note(f"3/3 Training {settings.model.backbone} from scratch in {run}")
+    from keras_genres.training.start import start_keras
+
+    start_keras()
     from keras_genres.training.fit import fit
 
     return fit(settings, data, run, overwrite)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 from keras_genres.training.environment import cores, processor, versions
+from keras_genres.training.start import start_keras
 
 
 def doctor():
@@ -14,6 +15,7 @@ def doctor():
     rows += [(name, version or "not installed") for name, version in versions().items()]
     todo = []
     try:
+        start_keras()
         import keras
 
         from keras_genres.training.devices import choose_jit, choose_precision, gpus

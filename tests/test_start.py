@@ -1,0 +1,46 @@
+import os
+import subprocess
+import sys
+
+
+def run(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_keras_starts_without_a_word_on_stderr():
+    done = run("from keras_genres.training.start import start_keras; start_keras(); import keras")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_was_held_back_is_printed_when_the_import_fails():
+    code = """
+import os, sys, types
+class Broken:
+    def find_spec(self, name, path=None, target=None):
+        if name == "tensorflow":
+            os.write(2, b"libcuda is broken")
+            raise ImportError("no tensorflow")
+sys.meta_path.insert(0, Broken())
+from keras_genres.training.start import start_keras
+start_keras()
+"""
+    done = run(code)
+    assert done.returncode == 1
+    assert "libcuda is broken" in done.stderr and "no tensorflow" in done.stderr
+
+
+def test_doctor_tells_of_a_tensorflow_that_does_not_import():
+    code = """
+import sys; sys.modules["tensorflow"] = None
+from keras_genres.training.doctor import doctor
+rows, todo = doctor()
+print(dict(rows)["backend"], "|", *todo)
+"""
+    done = run(code)
+    assert done.returncode == 0, done.stderr
+    assert "does not import" in done.stdout and "Reinstall" in done.stdout
