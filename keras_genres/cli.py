@@ -7,6 +7,7 @@ once.
 
 import json
 import os
+import signal
 
 import click
 
@@ -220,6 +221,8 @@ def fit(settings, folder, out, dry_run, overwrite):
     """
     from keras_genres.training.start import start_keras
 
+    # Docker and batch schedulers end a job by SIGTERM; it stops as by Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     start_keras()
     if dry_run:
         from keras_genres.training.fit import dry_run

@@ -161,7 +161,8 @@ class MacroF1EarlyStopping(keras.callbacks.Callback):
             return
         load_weights(self.model, self.weights_file)
         if self.stopped_epoch is not None:
-            say(f"Epoch {self.stopped_epoch + 1}: stopped after {self.patience} without a better")
+            epoch, patience = self.stopped_epoch + 1, self.patience
+            say(f"Epoch {epoch}: stopped after {patience} epochs without a better score")
         say(f"Took the weights of epoch {self.best_epoch + 1}, {self.monitor} {self.best:.4f}")
 
 
