@@ -146,8 +146,8 @@ class MacroF1EarlyStopping(keras.callbacks.Callback):
         score = logs[self.monitor]
         logs["is_best"] = score > self.best
         if logs["is_best"]:
-            self.best, self.best_epoch, self.wait = score, epoch, 0
             save_weights(self.model, self.weights_file)
+            self.best, self.best_epoch, self.wait = score, epoch, 0
         elif epoch >= self.first_epoch:
             self.wait += 1
             if self.wait >= self.patience:
