@@ -248,3 +248,18 @@ def test_two_devices_share_the_batch_and_learn_as_one(prepared, finished, tmp_pa
         # two devices take the same steps as one.
         alone = list(csv.DictReader(finished.history_file.open()))
         assert float(rows[0]["loss"]) == pytest.approx(float(alone[0]["loss"]), abs=2e-3)
+
+
+@pytest.mark.parametrize("precision, jit", [("bfloat16", "on"), ("float16", "off")])
+def test_reduced_precision_learns_in_both_stages(prepared, tmp_path, precision, jit):
+    import keras
+
+    settings = tiny(f"training.precision={precision}", f"training.jit={jit}", "training.epochs=1")
+    try:
+        run = fit(settings, prepared, tmp_path / "run")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    rows = list(csv.DictReader(run.history_file.open()))
+    assert [row["stage"] for row in rows] == ["head", "all"]
+    assert float(rows[1]["loss"]) < float(rows[0]["loss"])
+    assert run.predictions("test").scores.dtype == np.float32

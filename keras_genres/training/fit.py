@@ -27,6 +27,7 @@ from keras_genres.runs import Predictions, Run
 from keras_genres.training import callbacks, display
 from keras_genres.training.display import say
 from keras_genres.training.environment import describe_environment
+from keras_genres.training.interrupt import StopOnSignal
 from keras_genres.training.job import build_job, plain_copy
 from keras_genres.training.stages import resolve
 
@@ -152,10 +153,14 @@ def _train(job, sources, run):
         last.first_epoch,
         run.checkpoints / "best.weights.h5",
     )
+    stop = StopOnSignal()
     hooks = [
+        stop,
         *(callbacks.Unfreeze(stage, _opener(job, stage), job.compile) for stage in job.stages[1:]),
         callbacks.StepLR(job.stages, training.step_epochs, training.gamma),
-        callbacks.Validate(_scorer(job, sources["val"]), job.posters.part("val").labels, job.loss),
+        callbacks.Validate(
+            _scorer(job, sources["val"], [stop]), job.posters.part("val").labels, job.loss
+        ),
         early,
         display.History(run.history_file, job.stages),
         display.Progress(job.stages, steps, training.batch_size),
@@ -164,14 +169,15 @@ def _train(job, sources, run):
         hooks.append(_tensorboard(run.path / "tensorboard"))
     job.compile(job.network, first.learning_rate)
     try:
-        job.network.fit(
-            batches,
-            steps_per_epoch=steps,
-            epochs=last.first_epoch + last.epochs,
-            callbacks=hooks,
-            shuffle=False,  # the batches are shuffled already
-            verbose=0,
-        )
+        with stop:
+            job.network.fit(
+                batches,
+                steps_per_epoch=steps,
+                epochs=last.first_epoch + last.epochs,
+                callbacks=hooks,
+                shuffle=False,  # the batches are shuffled already
+                verbose=0,
+            )
     except BaseException as error:
         if early.best_epoch is None:
             kept = "Nothing was kept"
@@ -204,12 +210,14 @@ def _finish(job, sources, run, early):
     write_report(run)
 
 
-def _scorer(job, source):
+def _scorer(job, source, hooks=()):
     # No gradients are kept, so a larger batch fits.
     batches = evaluation_batches(source, 2 * job.settings.training.batch_size)
 
     def score(network):
-        return network.predict(batches, verbose=0)[: len(source)].astype(np.float32)
+        return network.predict(batches, verbose=0, callbacks=[*hooks])[: len(source)].astype(
+            np.float32
+        )
 
     return score
 
