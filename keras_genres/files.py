@@ -97,7 +97,7 @@ def read_json(path):
 
 
 @contextlib.contextmanager
-def whole_folder(path, overwrite=False):
+def whole_folder(path, overwrite=False, mark=None):
     """Give a scratch folder that becomes `path` only when the block ends well.
 
     The scratch folder stands beside `path` as `NAME.partial`. When the block
@@ -106,9 +106,12 @@ def whole_folder(path, overwrite=False):
     Args:
         path: The folder to make.
         overwrite: Replace a folder (or an interrupted `.partial`) that is there.
+        mark: File that tells a folder of this kind; a folder without it holds
+            somebody's other things and is not replaced. `None`: no check.
 
     Raises:
-        UserError: If `path` or its `.partial` is there and `overwrite` is not set.
+        UserError: If `path` or its `.partial` is there and `overwrite` is not
+            set or the mark is missing, or if the folder cannot be made.
     """
     path = Path(path)
     scratch = path.with_name(path.name + ".partial")
@@ -117,9 +120,17 @@ def whole_folder(path, overwrite=False):
             raise UserError(
                 f"{there} is there already. Choose another --out, or replace it with --overwrite."
             )
-    if scratch.exists():
-        shutil.rmtree(scratch)
-    scratch.mkdir(parents=True)
+    if path.exists() and mark and not _is_empty_folder(path) and not (path / mark).exists():
+        raise UserError(
+            f"{path} holds other things (it has no {mark}) and is not overwritten. "
+            "Choose another --out."
+        )
+    try:
+        if scratch.exists():
+            shutil.rmtree(scratch)
+        scratch.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"Cannot make {path}: {error.strerror}. Choose another --out.") from None
     try:
         yield scratch
     except BaseException:

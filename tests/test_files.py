@@ -70,3 +70,21 @@ def test_a_full_disk_is_told_from_a_bug_however_it_is_wrapped():
     assert "no space left" in explain_os_error(wrapped)
     assert explain_os_error(ValueError("something else")) is None
     assert explain_os_error(OSError(errno.ENOENT, "No such file")) is None
+
+
+def test_a_folder_with_other_things_is_never_replaced(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years")
+    with (
+        pytest.raises(UserError, match="holds other things"),
+        whole_folder(tmp_path / "mine", overwrite=True, mark="settings.yaml"),
+    ):
+        pass
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years"
+    assert os.listdir(tmp_path) == ["mine"]
+
+
+def test_a_folder_below_a_file_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="Cannot make"), whole_folder(tmp_path / "file" / "run"):
+        pass

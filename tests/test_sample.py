@@ -138,7 +138,10 @@ def test_a_folder_that_is_there_is_kept_unless_overwritten(tmp_path):
     (out / "mine.txt").write_text("mine")
     with pytest.raises(UserError, match="there already"):
         draw_sample(out, MIN_POSTERS, size=SMALL)
+    with pytest.raises(UserError, match="holds other things"):
+        draw_sample(out, MIN_POSTERS, size=SMALL, overwrite=True)
     assert [path.name for path in out.iterdir()] == ["mine.txt"]
+    (out / "labels.csv").touch()
     draw_sample(out, MIN_POSTERS, size=SMALL, overwrite=True)
     assert sorted(path.name for path in out.iterdir()) == ["images", "labels.csv"]
 

@@ -44,3 +44,15 @@ print(dict(rows)["backend"], "|", *todo)
     done = run(code)
     assert done.returncode == 0, done.stderr
     assert "does not import" in done.stdout and "Reinstall" in done.stdout
+
+
+def test_a_backend_that_is_not_there_is_one_line():
+    code = "from keras_genres.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "fit", "smallcnn", "--data", "x"],
+        env=os.environ | {"KERAS_BACKEND": "torch"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "Error: KERAS_BACKEND must be tensorflow or jax. Received: 'torch'\n"

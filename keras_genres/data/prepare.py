@@ -154,7 +154,9 @@ def _guard(source, out, images, overwrite):
 
 def _require_some(entries, rejected, source):
     if not entries:
-        raise UserError(f"No poster of {source} can be used: {_reasons(rejected)}.")
+        is_elsewhere = any(reason == "missing" for _, reason, _ in rejected)
+        hint = " Say where the pictures are with --images." if is_elsewhere else ""
+        raise UserError(f"No poster of {source} can be used: {_reasons(rejected)}.{hint}")
 
 
 def _inspect_all(found, settings, jobs, rejected):

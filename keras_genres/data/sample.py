@@ -100,7 +100,7 @@ def draw_sample(out, posters=600, seed=0, size=(268, 182), overwrite=False):
     if seed < 0:
         raise UserError(f"A seed is a whole number from 0. Received: {seed}.")
     plan = plan_posters(posters, seed)
-    with whole_folder(out, overwrite) as folder:
+    with whole_folder(out, overwrite, mark="labels.csv") as folder:
         (folder / "images").mkdir()
         for index in tqdm(range(posters), desc="Drawing", unit="poster", disable=None):
             _save(folder / "images", plan, index, seed, size)

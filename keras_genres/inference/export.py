@@ -48,9 +48,10 @@ def export(run, out=None, posters=(), overwrite=False):
             difference is above the tolerance; then nothing is written.
     """
     metadata = read_metadata(run.model_file) | metadata_of(run)
+    mark = None if out is None else "saved_model.pb"
     overwrite = overwrite or out is None
     out = Path(out or run.saved_model)
-    with whole_folder(out, overwrite) as scratch:
+    with whole_folder(out, overwrite, mark) as scratch:
         difference, count = _write(run.model_file, scratch, metadata["fit"], posters)
         write_metadata(scratch, metadata)
     return out, difference, count

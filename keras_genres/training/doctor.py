@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 
+from keras_genres.errors import UserError
 from keras_genres.training.environment import cores, processor, versions
 from keras_genres.training.start import start_keras
 
@@ -22,6 +23,8 @@ def doctor():
 
         rows.append(("backend", keras.backend.backend()))
         found = gpus()
+    except UserError as error:
+        return rows, [str(error)]
     except Exception as error:  # a broken installation is what doctor is asked about
         rows.append(("backend", f"does not import: {_first_line(error)}"))
         todo.append("Reinstall in a fresh environment: pip install keras-genres")

@@ -15,6 +15,7 @@ from keras_genres.evaluation.report import write_report
 from keras_genres.evaluation.thresholds import sweep
 from keras_genres.files import whole_folder, write_json, write_text
 from keras_genres.inference.export import export
+from keras_genres.input.cache import fingerprint
 from keras_genres.input.pipeline import (
     PosterSource,
     evaluation_batches,
@@ -59,7 +60,7 @@ def fit(settings, data, out, overwrite=False):
     settings = resolve(settings)
     posters = load_posters(data)
     require_positives(posters)
-    with whole_folder(out, overwrite) as scratch:
+    with whole_folder(out, overwrite, mark="settings.yaml") as scratch:
         run = Run(scratch)
         job = build_job(settings, posters)
         _require_space(scratch, job.network)
@@ -106,6 +107,7 @@ def dry_run(settings, data):
         )
     batch_size = settings.training.batch_size
     train = posters.part("train")
+    fingerprint(train.paths)  # names posters that are no longer there
     no_cache = dataclasses.replace(settings.input, cache="off")
     source = PosterSource(train.paths, settings.input.height, settings.input.width, no_cache)
     batches = training_batches(

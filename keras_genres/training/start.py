@@ -1,9 +1,12 @@
 """Import Keras and its backend without the notes that TensorFlow prints."""
 
 import importlib
+import importlib.util
 import os
 import sys
 import tempfile
+
+from keras_genres.errors import UserError
 
 
 def start_keras():
@@ -12,7 +15,16 @@ def start_keras():
     TensorFlow's C++ writes to stderr as it is loaded (that it found no GPU,
     say, which `keras-genres doctor` tells better), before any setting of its
     own can stop it. If the import fails, what was held back is printed.
+
+    Raises:
+        UserError: If `KERAS_BACKEND` names a backend that is not supported or
+            not installed.
     """
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if backend not in ("tensorflow", "jax"):
+        raise UserError(f"KERAS_BACKEND must be tensorflow or jax. Received: {backend!r}")
+    if backend == "jax" and importlib.util.find_spec("jax") is None:
+        raise UserError("KERAS_BACKEND=jax needs JAX: pip install 'keras-genres[jax]'")
     if "keras" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors come as exceptions
