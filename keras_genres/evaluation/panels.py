@@ -76,7 +76,7 @@ def thresholds_panels(val, test, thresholds, genres=GENRES):
     subtitle = (
         ("validation", VAL),
         ("test.", TEST),
-        "Dot and number: the chosen threshold, best on validation.",
+        "Dot and number: the threshold, chosen on validation.",
     )
     panels = _Panels("F1 over the threshold", subtitle, genres, "threshold", "F1")
     for tick in _CUT_TICKS:
