@@ -36,6 +36,7 @@ _RANGES = {
     "grid_step": (0.001, 0.5),
     "confidence": (0.5, 0.999),
     "pos_weight_cap": (1, float("inf")),
+    "views": (1, 1000),
     "patience": (1, float("inf")),
 }
 

@@ -83,6 +83,26 @@ class AugmentSettings:
 
 
 @dataclass(frozen=True)
+class PrefixSettings:
+    """What lies below the lowest trained block, computed once and kept."""
+
+    cache: Literal["auto", "on", "off"] = "auto"
+    """Compute the frozen part once; `auto`: where that saves time and there is room."""
+    views: int = 4
+    """Varied copies kept of each training poster; the epochs take them in turn."""
+    seed: int = 0
+    """Seed of the views. Runs that differ in training.seed share them."""
+    place: Literal["auto", "memory", "disk"] = "auto"
+    """Where activations are kept; `auto`: on disk, where runs share them, if there is room."""
+    memory_gib: float = 4.0
+    """Most memory activations may take, in GiB."""
+    disk_gib: float = 50.0
+    """Most disk they may take in input.cache_folder, in GiB; the longest unused go first."""
+    format: Literal["auto", "float16", "bfloat16"] = "auto"
+    """Number format of kept views; `auto`: bfloat16 where the network is, else float16."""
+
+
+@dataclass(frozen=True)
 class ModelSettings:
     """The network."""
 
@@ -173,6 +193,7 @@ class Settings:
     model: ModelSettings = field(default_factory=ModelSettings)
     input: InputSettings = field(default_factory=InputSettings)
     augment: AugmentSettings = field(default_factory=AugmentSettings)
+    prefix: PrefixSettings = field(default_factory=PrefixSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
 

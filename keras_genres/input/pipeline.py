@@ -162,15 +162,11 @@ def training_batches(source, labels, *, batch_size, seed, augment, first_epoch=0
     labels = np.asarray(labels, np.float32)
     if len(labels) != count:
         raise ValueError(f"`labels` must have {count} rows. Received: {labels.shape}")
-    keys = np.random.SeedSequence(seed).generate_state(3, np.uint32).astype(np.int64)
-    num_filled = steps_per_epoch(count, batch_size) * batch_size - count
     with tf.device("CPU:0"):  # tf.data reads it there; a GPU's memory is the network's
         labels = tf.constant(labels)
 
     def one_epoch(epoch):
-        order, fill = (_shuffled(count, keys[part], epoch) for part in (_SHUFFLE, _FILL))
-        fill = tf.gather(fill, tf.range(num_filled) % count)
-        rows = tf.concat([order, fill], axis=0)
+        rows = epoch_rows(count, batch_size, seed, epoch)
         uniforms = tf.gather(epoch_uniforms(count, seed, epoch), rows)
         return tf.data.Dataset.from_tensor_slices((rows, uniforms))
 
@@ -181,10 +177,10 @@ def training_batches(source, labels, *, batch_size, seed, augment, first_epoch=0
     batches = source.batches(epochs.flat_map(one_epoch), batch_size)
     batches = batches.map(vary, tf.data.AUTOTUNE)
     batches = batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
-    return batches.prefetch(tf.data.AUTOTUNE).with_options(_options())
+    return batches.prefetch(tf.data.AUTOTUNE).with_options(options())
 
 
-def evaluation_batches(source, batch_size):
+def evaluation_batches(source, batch_size, start=0):
     """Return the posters as they are, in order.
 
     The last batch is filled up with its last poster, so that all batches have
@@ -193,6 +189,7 @@ def evaluation_batches(source, batch_size):
     Args:
         source: A `PosterSource`.
         batch_size: Posters in a batch.
+        start: First row.
 
     Returns:
         Dataset of float32 images in 0–255, shape `(batch_size, height, width, 3)`.
@@ -201,11 +198,56 @@ def evaluation_batches(source, batch_size):
         ValueError: If there are no posters.
     """
     count = _require_posters(source)
-    rows = np.arange(steps_per_epoch(count, batch_size) * batch_size)
+    end = start + steps_per_epoch(count - start, batch_size) * batch_size
+    rows = np.arange(start, end)
     rows = tf.data.Dataset.from_tensor_slices((np.minimum(rows, count - 1),))
     batches = source.batches(rows, batch_size)
     batches = batches.map(lambda images, rows: tf.cast(images, tf.float32), tf.data.AUTOTUNE)
-    return batches.prefetch(tf.data.AUTOTUNE).with_options(_options())
+    return batches.prefetch(tf.data.AUTOTUNE).with_options(options())
+
+
+def view_batches(source, *, batch_size, seed, view, augment, start=0):
+    """Return each poster varied once, in order.
+
+    Args:
+        source: A `PosterSource`.
+        batch_size: Posters in a batch; the last is filled up with its last poster.
+        seed: Seed of the variations.
+        view: Which variation: the one that `training_batches` of this seed
+            gives in that epoch.
+        augment: An `AugmentSettings`.
+        start: First row.
+
+    Returns:
+        Dataset of float32 images in 0–255, shape `(batch_size, height, width, 3)`.
+    """
+    count = _require_posters(source)
+    end = start + steps_per_epoch(count - start, batch_size) * batch_size
+    rows = np.minimum(np.arange(start, end), count - 1)
+    uniforms = tf.gather(epoch_uniforms(count, seed, view), rows)
+    batches = source.batches(tf.data.Dataset.from_tensor_slices((rows, uniforms)), batch_size)
+    batches = batches.map(
+        lambda images, rows, uniforms: augment_batch(images, uniforms, augment), tf.data.AUTOTUNE
+    )
+    return batches.prefetch(tf.data.AUTOTUNE).with_options(options())
+
+
+def epoch_rows(count, batch_size, seed, epoch):
+    """Return the rows of an epoch in their order, filled up to whole batches.
+
+    Args:
+        count: Posters of the training split.
+        batch_size: Posters in a batch.
+        seed: Seed of the training.
+        epoch: Scalar, from 0.
+
+    Returns:
+        int64 tensor of shape `(steps_per_epoch * batch_size,)`.
+    """
+    keys = np.random.SeedSequence(seed).generate_state(3, np.uint32).astype(np.int64)
+    order, fill = (_shuffled(count, keys[part], epoch) for part in (_SHUFFLE, _FILL))
+    num_filled = steps_per_epoch(count, batch_size) * batch_size - count
+    return tf.concat([order, tf.gather(fill, tf.range(num_filled) % count)], axis=0)
 
 
 def epoch_uniforms(num_posters, seed, epoch):
@@ -236,9 +278,10 @@ def _require_posters(source):
     return len(source)
 
 
-def _options():
-    options = tf.data.Options()
-    options.deterministic = True
+def options():
+    """Return what all our datasets are read with."""
+    found = tf.data.Options()
+    found.deterministic = True
     # One machine reads all posters and splits each batch among its devices.
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-    return options
+    found.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return found

@@ -9,6 +9,8 @@ import numpy as np
 from keras_genres.errors import UserError
 from keras_genres.model.network import backbone_of
 
+_RATES = ("rate", "drop_path_rate")  # of Dropout, and of ConvNeXt's StochasticDepth
+
 
 def parse_unfreeze(text, backbone):
     """Return the blocks that `text` opens.
@@ -69,7 +71,8 @@ def _list(backbone):
 def set_open_blocks(network, backbone, blocks, keep_batchnorm_still=True):
     """Set what is trained: the named blocks and always the head.
 
-    Compile again afterwards: a compiled training step does not see the change.
+    Closed blocks become a fixed function of the pixels: their dropout and
+    drop-connect rest too, which Keras would go on drawing. Compile again afterwards: a compiled training step does not see the change.
 
     Args:
         network: As `build_network` returns it, or loaded from a file.
@@ -91,10 +94,21 @@ def set_open_blocks(network, backbone, blocks, keep_batchnorm_still=True):
     for name, layers in backbone.layers_by_block(core).items():
         for layer in layers:
             layer.trainable = name in blocks
+            _still_dropout(layer, is_still=name not in blocks)
     if keep_batchnorm_still:
         for layer in _leaves(core):
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.trainable = False
+
+
+def _still_dropout(layer, is_still):
+    for leaf in _leaves(layer):
+        for name in _RATES:
+            rate = getattr(leaf, name, None)
+            if isinstance(rate, (int, float)):
+                # The rate that was built is kept on the layer, for when its block opens.
+                built = leaf.__dict__.setdefault("_built_rate", rate)
+                setattr(leaf, name, 0.0 if is_still else built)
 
 
 def count_parameters(network):

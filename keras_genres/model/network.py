@@ -47,7 +47,7 @@ def build_network(settings, height=None, width=None, *, seed=0, prior=None):
     core = build_backbone(backbone, height, width, resolve_weights(settings))
 
     images = keras.Input((height, width, 3), dtype="float32", name="images")
-    x = _preprocess(images, PREPROCESSING[backbone.preprocessing])
+    x = preprocess(images, backbone)
     x = core(x)
     pool = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}
     x = pool[settings.pooling](name="pool")(x)
@@ -128,7 +128,9 @@ def _stock(backbone, height, width, weights):
         raise explained from None
 
 
-def _preprocess(images, kind):
+def preprocess(images, backbone):
+    """Turn symbolic images of 0–255 RGB into what a backbone wants to see."""
+    kind = PREPROCESSING[backbone.preprocessing]
     # float32 also under mixed precision: bfloat16 would round the pixels to three digits.
     x = layers.Rescaling(list(kind.scale), list(kind.offset), dtype="float32", name="preprocess")(
         images
