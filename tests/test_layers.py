@@ -14,6 +14,7 @@ FLOORS = {
     "cli": 4,
     "__main__": 4,
     "demo": 3,
+    "bench": 3,
     "training": 2,
     "inference": 2,
     "evaluation": 2,
