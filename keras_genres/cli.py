@@ -12,6 +12,7 @@ import signal
 import click
 
 from keras_genres import __version__
+from keras_genres.bench.commands import bench
 from keras_genres.errors import UserError
 from keras_genres.files import explain_os_error
 from keras_genres.model.backbones import BACKBONES
@@ -40,6 +41,8 @@ class _Group(click.Group):
 def main():
     """Learn to tell the genres of films from their posters."""
 
+
+main.add_command(bench)
 
 format_option = click.option(
     "--format",
@@ -167,6 +170,7 @@ _SHORTCUTS = {
     "jit": "training.jit",
     "precision": "training.precision",
     "seed": "training.seed",
+    "prefix_cache": "prefix.cache",
 }
 
 
@@ -191,6 +195,9 @@ def settings_options(command):
         click.option("--seed", type=int, help="Short for --set training.seed=…"),
         click.option("--precision", help="auto, float32, bfloat16 or float16."),
         click.option("--jit", help="Compile with XLA: auto, on or off."),
+        click.option(
+            "--prefix-cache", help="Compute the frozen part once and keep it: auto, on or off."
+        ),
         click.option("--unfreeze", help="all, none, or blocks: `blocks 4-6,top`, `block6`."),
         click.option("--weights", help="imagenet, none, or a weight file of the backbone."),
         click.option(

@@ -35,6 +35,7 @@ def recompile(model, rate):
 
 def train(hooks, epochs=6, model=None):
     model = model or tiny()
+    hooks = [hook(model) if hook is unfreeze else hook for hook in hooks]
     recompile(model, STAGES[0].learning_rate)
     return model, model.fit(*data(), batch_size=4, epochs=epochs, verbose=0, callbacks=hooks)
 
@@ -64,16 +65,17 @@ class Scripted(keras.callbacks.Callback):
         logs["val_loss"] = 0.5
 
 
-def unfreeze():
-    def open_base(model):
-        model.get_layer("base").trainable = True
+def unfreeze(model):
+    def open_base(stage):
+        for name in stage.blocks:
+            model.get_layer(name).trainable = True
 
     return Unfreeze(STAGES[1], open_base, recompile)
 
 
 def test_the_base_moves_from_the_first_epoch_of_its_stage_and_not_before(capsys):
     record = Record()
-    train([unfreeze(), record])
+    train([unfreeze, record])
     start = tiny().get_layer("base").get_weights()[0]
     assert [np.array_equal(base, start) for base in record.base] == [True] * 2 + [False] * 4
     assert not np.array_equal(record.head[0], record.head[1])
@@ -82,7 +84,7 @@ def test_the_base_moves_from_the_first_epoch_of_its_stage_and_not_before(capsys)
 
 def test_the_learning_rate_steps_within_each_stage():
     record = Record()
-    train([unfreeze(), StepLR(STAGES, 2, 0.5), record])
+    train([unfreeze, StepLR(STAGES, 2, 0.5), record])
     np.testing.assert_allclose(record.rates, [1e-2, 1e-2, 1e-3, 1e-3, 5e-4, 5e-4], rtol=1e-6)
 
 
@@ -95,17 +97,18 @@ def early(tmp_path, patience=2):
 def test_the_best_epoch_is_remembered_across_the_stages_and_restored(tmp_path):
     record, stop = Record(), early(tmp_path)
     scores = [0.1, 0.9, 0.2, 0.3, 0.4, 0.5]
-    model, history = train([unfreeze(), Scripted(scores), stop, record])
+    model, history = train([unfreeze, Scripted(scores), stop, record])
     # Epoch 2 (of the head's stage) is best; epochs 3 and 4 are not better, so 4 is the last.
     assert (stop.best_epoch, stop.stopped_epoch) == (1, 3)
     assert len(history.epoch) == 4
+    stop.take_best(model)
     np.testing.assert_array_equal(model.get_layer("head").get_weights()[0], record.head[1])
 
 
 def test_the_first_stage_cannot_be_stopped_and_patience_starts_afresh(tmp_path):
     stop = early(tmp_path)
     scores = [0.5, 0.1, 0.1, 0.6, 0.1, 0.7]
-    _, history = train([unfreeze(), Scripted(scores), stop], epochs=6)
+    _, history = train([unfreeze, Scripted(scores), stop], epochs=6)
     assert stop.stopped_epoch is None and stop.best_epoch == 5
     assert len(history.epoch) == 6
 

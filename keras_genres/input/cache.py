@@ -48,7 +48,7 @@ def keep_decoded(paths, height, width, settings):
     paths = [os.fspath(path) for path in paths]
     shape = (len(paths), height, width, 3)
     size = math.prod(shape)
-    said = f"Decoded posters: {_amount(size)}"
+    said = f"Decoded posters: {amount(size)}"
     place, why = settings.cache, "as asked"
     over = f"over input.cache_memory_gib={settings.cache_memory_gib:g}"
     fits = size <= settings.cache_memory_gib * GIB
@@ -58,7 +58,7 @@ def keep_decoded(paths, height, width, settings):
     if place == "memory":
         if not fits:
             raise UserError(
-                f"{len(paths)} decoded posters take {_amount(size)}, {over}. "
+                f"{len(paths)} decoded posters take {amount(size)}, {over}. "
                 "Raise it, or set input.cache=disk."
             )
         return _in_memory(paths, shape, settings.fit), f"{said} in memory ({why})"
@@ -74,10 +74,10 @@ def keep_decoded(paths, height, width, settings):
             return array, f"{said} {'found in' if is_there else 'written to'} {file} ({why})"
         if settings.cache == "disk":
             raise UserError(
-                f"{len(paths)} decoded posters take {_amount(size)}, but {lack}. Free some, or set "
+                f"{len(paths)} decoded posters take {amount(size)}, but {lack}. Free some, or set "
                 "input.cache_folder to a larger disk or input.cache=off."
             )
-        why = f"{_amount(size)} are {over}, and {lack}"
+        why = f"{amount(size)} are {over}, and {lack}"
     check_readable(paths, height, width, settings.fit)
     return None, f"Decoded posters: not kept ({why}); they are decoded anew in every epoch"
 
@@ -135,7 +135,7 @@ def _in_memory(paths, shape, fit):
         array = np.empty(shape, np.uint8)
     except MemoryError:
         raise UserError(
-            f"There is no memory for {_amount(math.prod(shape))} of decoded posters. "
+            f"There is no memory for {amount(math.prod(shape))} of decoded posters. "
             "Set input.cache=disk or input.cache=off."
         ) from None
     start = 0
@@ -157,7 +157,7 @@ def _write(file, paths, shape, fit):
     except OSError as error:
         reason = explain_os_error(error) or f"Could not write {file}: {error.strerror}."
         raise UserError(
-            f"{reason} The decoded posters need {_amount(math.prod(shape))} in {file.parent}: "
+            f"{reason} The decoded posters need {amount(math.prod(shape))} in {file.parent}: "
             "set input.cache_folder to another disk, or input.cache=off."
         ) from None
 
@@ -178,7 +178,7 @@ def _lack_of_room(folder, size):
     if not there.is_dir() or not os.access(there, os.W_OK):
         return f"{there} cannot be written to"
     free = shutil.disk_usage(there).free
-    return f"{there} has only {_amount(free)} free" if free < size + _SPARE_BYTES else None
+    return f"{there} has only {amount(free)} free" if free < size + _SPARE_BYTES else None
 
 
 def _decoded_chunks(paths, height, width, fit):
@@ -229,5 +229,6 @@ def _what_ails(path):
     return "damaged, or no JPEG or PNG" if os.path.getsize(path) else "empty"
 
 
-def _amount(size):
+def amount(size):
+    """Return a number of bytes for people."""
     return f"{size / GIB:.1f} GiB" if size >= GIB else f"{size / 2**20:.1f} MiB"

@@ -72,7 +72,8 @@ def set_open_blocks(network, backbone, blocks, keep_batchnorm_still=True):
     """Set what is trained: the named blocks and always the head.
 
     Closed blocks become a fixed function of the pixels: their dropout and
-    drop-connect rest too, which Keras would go on drawing. Compile again afterwards: a compiled training step does not see the change.
+    drop-connect rest too, which Keras would go on drawing. Compile again
+    afterwards: a compiled training step does not see the change.
 
     Args:
         network: As `build_network` returns it, or loaded from a file.

@@ -63,9 +63,14 @@ class Activations:
         self.done = self._rows_on_disk()
 
     @property
+    def row_size(self):
+        """Bytes of a row."""
+        return self.width * self.dtype.itemsize
+
+    @property
     def size(self):
         """Bytes of all rows."""
-        return self.rows * self.width * self.dtype.itemsize
+        return self.rows * self.row_size
 
     @property
     def is_whole(self):
@@ -127,21 +132,26 @@ class Activations:
             self._file.close()
             self._file = None
 
+    def refresh(self):
+        """Look again what is there: another run may have written since."""
+        if self.folder is not None:
+            self.done = self._rows_on_disk()
+
     def _rows_on_disk(self):
         if self.file.exists() and self.file.stat().st_size == self.size:
             return self.rows
-        row = self.width * self.dtype.itemsize
         try:
             said = json.loads(self.progress.read_text())["done"]
             # What was written after the last sync may be torn: it is written anew.
-            return min(int(said), self.partial.stat().st_size // row, self.rows - 1)
+            return min(int(said), self.partial.stat().st_size // self.row_size, self.rows - 1)
         except (OSError, ValueError, KeyError, TypeError):
             return 0
 
     def _open(self):
         self.partial.parent.mkdir(parents=True, exist_ok=True)
-        self._file = open(self.partial, "r+b" if self.done else "wb")
-        self._file.truncate(self.done * self.width * self.dtype.itemsize)
+        mode = "r+b" if self.done else "wb"
+        self._file = open(self.partial, mode)  # noqa: SIM115: open until `close`
+        self._file.truncate(self.done * self.row_size)
         self._file.seek(0, os.SEEK_END)
         self._synced = time.monotonic()
 

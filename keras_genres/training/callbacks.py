@@ -1,8 +1,8 @@
 """What happens between epochs: unfreezing, StepLR, validation, early stopping.
 
 Keras has no macro-F1 stopping over two stages, no StepLR and no unfreezing.
-All of them stand in one `fit` call, so that the best epoch is remembered
-across the stages.
+A run may take several `fit` calls, one a stage, on the whole network or on
+what lies above a cut: what is remembered is remembered over all of them.
 """
 
 import os
@@ -25,7 +25,7 @@ class Unfreeze(keras.callbacks.Callback):
 
     Args:
         stage: The `Stage` to begin.
-        open_blocks: Called with the model; sets what is trainable.
+        open_blocks: Called with the stage; sets what is trainable.
         recompile: Called with the model and the learning rate; compiles it with
             a new optimizer, whose slots it builds, and the same loss.
     """
@@ -42,14 +42,19 @@ class Unfreeze(keras.callbacks.Callback):
         if epoch != self.stage.first_epoch:
             return
         model = self.model
-        self.open_blocks(model)
+        self.open_blocks(self.stage)
         self.recompile(model, self.stage.learning_rate)
         # fit() holds the old step.
         model.make_train_function(force=True)
-        say(
-            f"Epoch {epoch + 1}: unfroze {', '.join(self.stage.blocks)}, "
-            f"learning rate {self.stage.learning_rate:.0e}"
-        )
+        say_unfroze(self.stage)
+
+
+def say_unfroze(stage):
+    """Print that a stage begins and what it trains."""
+    say(
+        f"Epoch {stage.first_epoch + 1}: unfroze {', '.join(stage.blocks)}, "
+        f"learning rate {stage.learning_rate:.0e}"
+    )
 
 
 class StepLR(keras.callbacks.Callback):
@@ -107,35 +112,33 @@ class Validate(keras.callbacks.Callback):
 
 
 class MacroF1EarlyStopping(keras.callbacks.Callback):
-    """Stop when validation macro F1 no longer rises; go back to the best epoch.
+    """Stop when validation macro F1 no longer rises; keep the weights of the best epoch.
 
-    The best epoch is remembered across both stages. Only the last stage can
-    be stopped, and its patience starts afresh: a head that has converged is
-    the reason to unfreeze, not to stop.
+    The best epoch is remembered across both stages, also when they are two
+    `fit` calls: make a new instance for a new run, and call `take_best` at its
+    end. Only the last stage can be stopped, and its patience starts afresh: a
+    head that has converged is the reason to unfreeze, not to stop.
 
     Args:
         monitor: Name of the log that is watched, larger is better.
         patience: Epochs without a better score before stopping.
         first_epoch: First epoch (from 0) of the last stage.
         weights_file: Path ending in `.weights.h5`, where the best weights are kept.
+        network: Network whose weights are kept; `None` for the model that is
+            trained, which may be only the upper part of it.
     """
 
-    def __init__(self, monitor, patience, first_epoch, weights_file):
+    def __init__(self, monitor, patience, first_epoch, weights_file, network=None):
         super().__init__()
         self.monitor = monitor
         self.patience = patience
         self.first_epoch = first_epoch
         self.weights_file = weights_file
-        self._reset()
-
-    def _reset(self):
+        self.network = network
         self.best = -np.inf
         self.best_epoch = None
         self.wait = 0
         self.stopped_epoch = None
-
-    def on_train_begin(self, logs=None):
-        self._reset()
 
     def on_epoch_end(self, epoch, logs=None):
         if self.monitor not in (logs or {}):
@@ -144,22 +147,24 @@ class MacroF1EarlyStopping(keras.callbacks.Callback):
                 f"Available: {', '.join(sorted(logs or {}))}"
             )
         score = logs[self.monitor]
+        model = self.model  # reading it brings JAX's weights up to date
         logs["is_best"] = score > self.best
         if logs["is_best"]:
-            save_weights(self.model, self.weights_file)
+            save_weights(self.network or model, self.weights_file)
             self.best, self.best_epoch, self.wait = score, epoch, 0
         elif epoch >= self.first_epoch:
             self.wait += 1
             if self.wait >= self.patience:
                 self.stopped_epoch = epoch
-                self.model.stop_training = True
+                model.stop_training = True
         else:
             self.wait = 0
 
-    def on_train_end(self, logs=None):
+    def take_best(self, network):
+        """Load the weights of the best epoch and say which it was."""
         if self.best_epoch is None:
             return
-        load_weights(self.model, self.weights_file)
+        load_weights(network, self.weights_file)
         if self.stopped_epoch is not None:
             epoch, patience = self.stopped_epoch + 1, self.patience
             say(f"Epoch {epoch}: stopped after {patience} epochs without a better score")

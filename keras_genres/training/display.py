@@ -28,7 +28,7 @@ def say(text):
 
 
 class History(keras.callbacks.Callback):
-    """Append a row to `history.csv` after every epoch.
+    """Append a row to `history.csv` after every epoch, over all `fit` calls of a run.
 
     Args:
         path: The CSV.
@@ -41,7 +41,8 @@ class History(keras.callbacks.Callback):
         self.stages = stages
 
     def on_train_begin(self, logs=None):
-        self._write(HISTORY_COLUMNS, "w")
+        if not self.path.exists():
+            self._write(HISTORY_COLUMNS)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.start = time.perf_counter()
@@ -60,10 +61,10 @@ class History(keras.callbacks.Callback):
             "seconds": f"{time.perf_counter() - self.start:.2f}",
             "is_best": int(logs["is_best"]),
         }
-        self._write([row[column] for column in HISTORY_COLUMNS], "a")
+        self._write([row[column] for column in HISTORY_COLUMNS])
 
-    def _write(self, row, mode):
-        with open(self.path, mode, newline="", encoding="utf-8") as file:
+    def _write(self, row):
+        with open(self.path, "a", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerow(row)
 
 

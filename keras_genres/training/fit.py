@@ -16,12 +16,7 @@ from keras_genres.evaluation.thresholds import sweep
 from keras_genres.files import whole_folder, write_json, write_text
 from keras_genres.inference.export import export
 from keras_genres.input.cache import fingerprint
-from keras_genres.input.pipeline import (
-    PosterSource,
-    evaluation_batches,
-    steps_per_epoch,
-    training_batches,
-)
+from keras_genres.input.pipeline import PosterSource, steps_per_epoch, training_batches
 from keras_genres.model.freezing import count_parameters
 from keras_genres.model.weights import weights_hash
 from keras_genres.runs import Predictions, Run
@@ -30,7 +25,9 @@ from keras_genres.training.display import say
 from keras_genres.training.environment import describe_environment
 from keras_genres.training.interrupt import StopOnSignal
 from keras_genres.training.job import build_job, plain_copy
+from keras_genres.training.prefix import PrefixCache
 from keras_genres.training.stages import resolve
+from keras_genres.training.trainee import kept_trainee, live_trainee
 
 _CHECKED_POSTERS = 100
 _SPACE_FACTOR = 4  # best weights, model.keras, SavedModel and the scratch of one of them
@@ -66,9 +63,11 @@ def fit(settings, data, out, overwrite=False):
         _require_space(scratch, job.network)
         write_text(run.settings_file, job.settings.to_yaml())
         posters.split.save(run.split_file)
-        sources = _sources(job)
-        early = _train(job, sources, run)
-        _finish(job, sources, run, early)
+        source, sources = _sources(job)
+        with StopOnSignal() as stop:
+            prefix = _keep_frozen(job, source, sources, stop)
+            early, score = _train(job, sources, prefix, run, stop)
+        _finish(job, score, run, early)
         environment = describe_environment() | {
             "data": str(Path(data).resolve()),
             "devices": job.device_count,
@@ -131,51 +130,61 @@ def dry_run(settings, data):
 def _sources(job):
     posters, options = job.posters, job.settings.input
     source = PosterSource(posters.paths, options.height, options.width, options)
-    say(source.prepare())
-    return {
+    parts = {
         part: source.rows(np.flatnonzero(posters.splits == part))
         for part in ("train", "val", "test")
     }
+    return source, parts
 
 
-def _train(job, sources, run):
+def _keep_frozen(job, source, parts, stop):
+    """Compute and keep what the stages do not train, where that pays; return the `PrefixCache`."""
+    prefix = PrefixCache(job, parts)
+    if not prefix.find():
+        say(source.prepare())
+        prefix.choose()
+        try:
+            prefix.build(stop)
+        except KeyboardInterrupt:
+            raise UserError(
+                "Interrupted while the frozen part was computed. What is on the disk stays, "
+                "and the same command goes on from there."
+            ) from None
+    return prefix
+
+
+def _train(job, sources, prefix, run, stop):
     training = job.settings.training
-    steps = steps_per_epoch(len(sources["train"]), training.batch_size)
-    batches = training_batches(
-        sources["train"],
-        job.posters.part("train").labels,
-        batch_size=training.batch_size,
-        seed=training.seed,
-        augment=job.settings.augment,
-    )
-    first, last = job.stages[0], job.stages[-1]
+    last = job.stages[-1]
     early = callbacks.MacroF1EarlyStopping(
         training.monitor,
         training.patience,
         last.first_epoch,
         run.checkpoints / "best.weights.h5",
+        job.network,
     )
-    stop = StopOnSignal()
-    hooks = [
-        stop,
-        *(callbacks.Unfreeze(stage, _opener(job, stage), job.compile) for stage in job.stages[1:]),
-        callbacks.StepLR(job.stages, training.step_epochs, training.gamma),
-        callbacks.Validate(
-            _scorer(job, sources["val"], [stop]), job.posters.part("val").labels, job.loss
-        ),
-        early,
-        display.History(run.history_file, job.stages),
-        display.Progress(job.stages, steps, training.batch_size),
-    ]
-    if training.tensorboard:
-        hooks.append(_tensorboard(run.path / "tensorboard"))
-    job.compile(job.network, first.learning_rate)
+    steps = steps_per_epoch(len(sources["train"]), training.batch_size)
     try:
-        with stop:
-            job.network.fit(
-                batches,
+        for stages in _fits(job.stages, prefix):
+            trainee = _begin(job, sources, prefix, stages)
+            hooks = [
+                stop,
+                *(callbacks.Unfreeze(stage, job.open, job.compile) for stage in stages[1:]),
+                callbacks.StepLR(job.stages, training.step_epochs, training.gamma),
+                callbacks.Validate(
+                    _validation(trainee, stop), job.posters.part("val").labels, job.loss
+                ),
+                early,
+                display.History(run.history_file, job.stages),
+                display.Progress(job.stages, steps, training.batch_size),
+            ]
+            if training.tensorboard:
+                hooks.append(_tensorboard(run.path / "tensorboard"))
+            trainee.model.fit(
+                trainee.batches,
                 steps_per_epoch=steps,
-                epochs=last.first_epoch + last.epochs,
+                initial_epoch=stages[0].first_epoch,
+                epochs=stages[-1].first_epoch + stages[-1].epochs,
                 callbacks=hooks,
                 shuffle=False,  # the batches are shuffled already
                 verbose=0,
@@ -191,15 +200,39 @@ def _train(job, sources, run):
         if not isinstance(error, UserError):
             say(kept)
         raise
-    return early
+    early.take_best(job.network)
+    return early, trainee.score
 
 
-def _finish(job, sources, run, early):
+def _fits(stages, prefix):
+    """Return the stages of each `fit` call: those on pixels together, the others alone."""
+    fits = []
+    for stage in stages:
+        if fits and not {stage, fits[-1][-1]} & set(prefix.kept):
+            fits[-1].append(stage)
+        else:
+            fits.append([stage])
+    return fits
+
+
+def _begin(job, sources, prefix, stages):
+    first = stages[0]
+    job.open(first)
+    if first in prefix.kept:
+        trainee = kept_trainee(job, prefix.kept[first], first.first_epoch)
+    else:
+        trainee = live_trainee(job, sources, first.first_epoch)
+    job.compile(trainee.model, first.learning_rate)
+    if first is not job.stages[0]:
+        callbacks.say_unfroze(first)
+    return trainee
+
+
+def _finish(job, score, run, early):
     """Save scores, thresholds, model, export and report."""
     for part in ("val", "test"):
         rows = job.posters.part(part)
-        scores = _scorer(job, sources[part])(job.network)
-        Predictions(rows.filenames, rows.labels, scores, rows.groups).save(
+        Predictions(rows.filenames, rows.labels, score(part), rows.groups).save(
             run.predictions_file(part)
         )
     shutil.rmtree(run.checkpoints)  # a finished run has nothing to resume
@@ -212,20 +245,8 @@ def _finish(job, sources, run, early):
     write_report(run)
 
 
-def _scorer(job, source, hooks=()):
-    # No gradients are kept, so a larger batch fits.
-    batches = evaluation_batches(source, 2 * job.settings.training.batch_size)
-
-    def score(network):
-        return network.predict(batches, verbose=0, callbacks=[*hooks])[: len(source)].astype(
-            np.float32
-        )
-
-    return score
-
-
-def _opener(job, stage):
-    return lambda network: job.open(stage, network)
+def _validation(trainee, stop):
+    return lambda model: trainee.score("val", [stop])
 
 
 def _tensorboard(folder):

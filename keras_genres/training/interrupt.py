@@ -39,9 +39,13 @@ class StopOnSignal(keras.callbacks.Callback):
         # Not print(): the signal may have come in the middle of one.
         os.write(2, b"\nStopping after this batch; once more to stop at once\n")
 
-    def _stop_if_asked(self, batch, logs=None):
+    def check(self):
+        """Raise `KeyboardInterrupt` if a signal came."""
         if self.is_asked:
             raise KeyboardInterrupt
 
-    on_train_batch_end = _stop_if_asked
-    on_predict_batch_end = _stop_if_asked
+    def on_train_batch_end(self, batch, logs=None):
+        self.check()
+
+    def on_predict_batch_end(self, batch, logs=None):
+        self.check()

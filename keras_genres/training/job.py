@@ -25,27 +25,38 @@ class Job:
     loss: object
     device_count: int
 
-    def open(self, stage, network=None):
+    def open(self, stage):
         """Set what `stage` trains."""
         training, model = self.settings.training, self.settings.model
         set_open_blocks(
-            network or self.network,
+            self.network,
             BACKBONES[model.backbone],
             stage.blocks,
             # Random weights have no statistics worth keeping.
             keep_batchnorm_still=training.keep_batchnorm_still and model.weights != "none",
         )
 
-    def compile(self, network, learning_rate):
-        """Compile with a new, built Adam, the same loss and the same precision."""
-        with network.distribute_strategy.scope() if self.is_mirrored else contextlib.nullcontext():
-            network.compile(
+    def compile(self, model, learning_rate):
+        """Compile with a new, built Adam, the same loss and the same precision.
+
+        Args:
+            model: The network, or a model on its layers.
+            learning_rate: Adam step size.
+        """
+        with self.scope():
+            model.compile(
                 optimizer=keras.optimizers.Adam(learning_rate),
                 loss=self.loss,
                 jit_compile=self.settings.training.jit == "on",
             )
             # Slots made later, inside a running fit, would be outside the scope.
-            network.optimizer.build(network.trainable_variables)
+            model.optimizer.build(model.trainable_variables)
+
+    def scope(self):
+        """Return the scope in which models of this job are made and compiled."""
+        if self.is_mirrored:
+            return self.network.distribute_strategy.scope()
+        return contextlib.nullcontext()
 
     @property
     def is_mirrored(self):

@@ -1,0 +1,91 @@
+"""What a `fit` call trains: the whole network on pixels, or its tail on kept activations."""
+
+from dataclasses import dataclass
+from typing import Any, Callable
+
+import numpy as np
+
+from keras_genres.input.activations import activation_batches, plain_activation_batches
+from keras_genres.input.pipeline import evaluation_batches, training_batches
+from keras_genres.model.backbones import BACKBONES
+from keras_genres.model.cut import build_tail
+
+
+@dataclass(frozen=True)
+class Trainee:
+    """A model with the batches it is trained and scored on."""
+
+    model: Any
+    """The `keras.Model` to compile and fit; its layers are the network's."""
+    batches: Any
+    """Dataset of training batches without end."""
+    score: Callable
+    """Called with a split name and callbacks; returns float32 scores `(posters, genres)`."""
+
+
+def live_trainee(job, sources, first_epoch=0):
+    """Return the whole network with batches of varied posters.
+
+    Args:
+        job: The `Job`.
+        sources: Split name to `PosterSource`.
+        first_epoch: Epoch to begin with.
+    """
+    settings = job.settings
+    model = job.network
+    batches = training_batches(
+        sources["train"],
+        job.posters.part("train").labels,
+        batch_size=settings.training.batch_size,
+        seed=settings.training.seed,
+        augment=settings.augment,
+        first_epoch=first_epoch,
+    )
+    return Trainee(model, batches, live_scorer(job, sources))
+
+
+def kept_trainee(job, kept, first_epoch=0):
+    """Return what lies above a cut, with batches of kept activations.
+
+    Args:
+        job: The `Job`.
+        kept: A `Kept`, whole.
+        first_epoch: Epoch to begin with.
+    """
+    settings = job.settings
+    views = [view.array() for view in kept.views]
+    backbone = BACKBONES[settings.model.backbone]
+    with job.scope():
+        model = build_tail(job.network, backbone, kept.cut, views[0].dtype.name)
+        scorer = build_tail(job.network, backbone, kept.cut)
+    batches = activation_batches(
+        views,
+        job.posters.part("train").labels,
+        batch_size=settings.training.batch_size,
+        seed=settings.training.seed,
+        first_epoch=first_epoch,
+    )
+    # The same layers under an input of float32: what is scored is not rounded.
+    scorer.compile(jit_compile=settings.training.jit == "on")
+
+    def score(part, hooks=()):
+        rows = kept.held_out[part].array()
+        found = plain_activation_batches(rows, 2 * settings.training.batch_size)
+        return _scores(scorer, found, len(rows), hooks)
+
+    return Trainee(model, batches, score)
+
+
+def live_scorer(job, sources):
+    """Return a function that scores a split from its pixels: see `Trainee.score`."""
+
+    def score(part, hooks=()):
+        # No gradients are kept, so a larger batch fits.
+        batches = evaluation_batches(sources[part], 2 * job.settings.training.batch_size)
+        return _scores(job.network, batches, len(sources[part]), hooks)
+
+    return score
+
+
+def _scores(model, batches, count, hooks):
+    return model.predict(batches, verbose=0, callbacks=[*hooks])[:count].astype(np.float32)
