@@ -11,6 +11,11 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from keras_genres.input.resample import moved_lanes, pixels_of
+
+AUGMENT_VERSION = 2
+"""Rises when the pixels of any varied poster change: what is kept of them is then made anew."""
+
 # Column of `uniforms` each part reads. A part keeps its column when others
 # are off, so turning one off leaves the others' pixels alone.
 FLIP, ROTATION, SHIFT_Y, SHIFT_X, SCALE, BRIGHTNESS, CONTRAST, SATURATION, HUE = range(9)
@@ -23,9 +28,10 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # taken back to RGB: `_GREY` keeps the grey part of a colour, `_CHROMA` the
 # rest, and `_QUARTER_TURN` is that rest turned by 90° of hue.
 _TO_YIQ = np.array([LUMA, [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]], np.float64)
-_GREY = np.outer(np.ones(3), _TO_YIQ[0])
-_CHROMA = np.eye(3) - _GREY
-_QUARTER_TURN = np.linalg.inv(_TO_YIQ) @ [[0, 0, 0], [0, 0, -1], [0, 1, 0]] @ _TO_YIQ
+_TURN = np.linalg.inv(_TO_YIQ) @ [[0, 0, 0], [0, 0, -1], [0, 1, 0]] @ _TO_YIQ
+_QUARTER_TURN = _TURN.astype(np.float32)
+_GREY = np.outer(np.ones(3, np.float32), LUMA)
+_CHROMA = np.eye(3, dtype=np.float32) - _GREY
 
 
 def augment_batch(images, uniforms, settings):
@@ -34,10 +40,11 @@ def augment_batch(images, uniforms, settings):
     Posters are moved first, then coloured: brightness, contrast about the
     poster's mean grey, saturation, hue, in this order, and clipped once at
     the end. A part of strength 0 is left out; with all off the pixels come
-    back as they are.
+    back as they are. Moved pixels are bilinear within `resample.ERROR_LEVELS`.
 
     Args:
-        images: uint8 tensor of shape `(posters, height, width, 3)`.
+        images: uint8 tensor of shape `(posters, height, width, 3)`; height and
+            width are static.
         uniforms: float32 tensor in [0, 1), shape `(posters, NUM_UNIFORMS)`.
             0.5 everywhere changes nothing.
         settings: An `AugmentSettings`.
@@ -50,24 +57,14 @@ def augment_batch(images, uniforms, settings):
         Processing", 1993; hue as a turn about the grey axis of YIQ, the
         colour space of NTSC television.
     """
-    pixels = _move(images, uniforms, settings)
-    gain, offset, mix = colour_changes(images, uniforms, settings)
-    if gain is None and mix is None:
-        return pixels
-    shape, count = tf.shape(pixels), tf.shape(pixels)[0]
-    if mix is not None:
-        pixels = tf.reshape(pixels, (count, -1, 3))
-        pixels = tf.matmul(pixels, mix, transpose_b=True)
-    pixels = tf.reshape(pixels, (count, -1))
-    if gain is not None and mix is None:
-        pixels = pixels * gain[:, None]
-    if offset is not None:
-        pixels = pixels + offset[:, None]
-    pixels = tf.reshape(tf.clip_by_value(pixels, 0.0, 255.0), shape)
+    maps = affine_maps(uniforms, settings, *images.shape[1:3])
+    moved = images if maps is None else moved_lanes(images, maps, settings.fill)
+    grey = _mean_grey(images) if settings.contrast else None
+    pixels = _coloured(moved, *colour_changes(grey, uniforms, settings))
     return tf.ensure_shape(pixels, images.shape)
 
 
-def affine_maps(uniforms, settings, height, width):
+def affine_maps(uniforms, settings, height, width, ops=tf):
     """Return where each pixel of a varied poster comes from.
 
     Args:
@@ -75,6 +72,7 @@ def affine_maps(uniforms, settings, height, width):
         settings: An `AugmentSettings`.
         height: Rows of a poster.
         width: Columns of a poster.
+        ops: `tf`, or `keras.ops` for tensors of Keras.
 
     Returns:
         float32 tensor of shape `(posters, 6)`: `a, b, c, d, e, f` such that
@@ -88,18 +86,18 @@ def affine_maps(uniforms, settings, height, width):
         return None
     zoom = 1.0 + settings.scale * signed[:, SCALE]
     angle = math.radians(settings.rotation_degrees) * signed[:, ROTATION]
-    mirror = tf.ones_like(zoom)
+    mirror = ops.ones_like(zoom)
     if settings.flip:
-        mirror = tf.where(uniforms[:, FLIP] < 0.5, -mirror, mirror)
+        mirror = ops.where(uniforms[:, FLIP] < 0.5, -mirror, mirror)
     down = settings.shift * height * signed[:, SHIFT_Y]
     right = settings.shift * width * signed[:, SHIFT_X]
 
     # Forward about the centre: mirror, zoom, turn, shift. The resampling
     # asks for the way back: from an output pixel to its source.
-    cos, sin = tf.cos(angle) / zoom, tf.sin(angle) / zoom
+    cos, sin = ops.cos(angle) / zoom, ops.sin(angle) / zoom
     centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
     back_x, back_y = centre_x + right, centre_y + down
-    return tf.stack(
+    return ops.stack(
         [
             mirror * cos,
             -mirror * sin,
@@ -112,14 +110,15 @@ def affine_maps(uniforms, settings, height, width):
     )
 
 
-def colour_changes(images, uniforms, settings):
+def colour_changes(grey, uniforms, settings, ops=tf):
     """Return the colour change of each poster: `clip(mix @ rgb + offset)`.
 
     Args:
-        images: Tensor of shape `(posters, height, width, 3)`, 0–255; its mean
-            grey is the point that contrast leaves alone.
+        grey: Mean grey of each poster in levels, shape `(posters,)`: the
+            point that contrast leaves alone. `None` will do without contrast.
         uniforms: float32 tensor of shape `(posters, NUM_UNIFORMS)`.
         settings: An `AugmentSettings`.
+        ops: `tf`, or `keras.ops` for tensors of Keras.
 
     Returns:
         `gain` of shape `(posters,)`, `offset` of shape `(posters,)` in
@@ -133,44 +132,45 @@ def colour_changes(images, uniforms, settings):
         gain = 1.0 + settings.brightness * signed[:, BRIGHTNESS]
     if settings.contrast:
         contrast = 1.0 + settings.contrast * signed[:, CONTRAST]
-        bright = tf.ones_like(contrast) if gain is None else gain
-        offset = (1.0 - contrast) * bright * _mean_grey(images)
+        bright = ops.ones_like(contrast) if gain is None else gain
+        offset = (1.0 - contrast) * bright * grey
         gain = contrast * bright
     if settings.saturation or settings.hue:
         chroma = 1.0 + settings.saturation * signed[:, SATURATION]
         angle = 2.0 * math.pi * settings.hue * signed[:, HUE]
         mix = (
-            _matrix(_GREY)
-            + (chroma * tf.cos(angle))[:, None, None] * _matrix(_CHROMA)
-            + (chroma * tf.sin(angle))[:, None, None] * _matrix(_QUARTER_TURN)
+            _GREY
+            + (chroma * ops.cos(angle))[:, None, None] * _CHROMA
+            + (chroma * ops.sin(angle))[:, None, None] * _QUARTER_TURN
         )
         if gain is not None:
             mix = gain[:, None, None] * mix
     return gain, offset, mix
 
 
-def _move(images, uniforms, settings):
-    if not (settings.rotation_degrees or settings.shift or settings.scale):
-        if settings.flip:
-            mirrored = uniforms[:, FLIP] < 0.5
-            images = tf.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
-        return tf.cast(images, tf.float32)
-    height, width = images.shape[1:3]
-    maps = affine_maps(uniforms, settings, height, width)
-    pixels = tf.raw_ops.ImageProjectiveTransformV3(
-        images=tf.cast(images, tf.float32),
-        transforms=tf.pad(maps, [[0, 0], [0, 2]]),
-        output_shape=[height, width],
-        interpolation="BILINEAR",
-        fill_mode="REFLECT" if settings.fill == "reflect" else "CONSTANT",
-        fill_value=0.0,
-    )
-    return tf.ensure_shape(pixels, images.shape)
-
-
 def _mean_grey(images):
-    return tf.reduce_sum(tf.reduce_mean(tf.cast(images, tf.float32), axis=(1, 2)) * LUMA, axis=1)
+    height, width = images.shape[1:3]
+    # Rows of bytes as long as they come: summing three at a time takes thrice as long.
+    rows = tf.cast(tf.reshape(images, (-1, height, width * 3)), tf.float32)
+    columns = tf.reshape(tf.reduce_mean(rows, axis=1), (-1, width, 3))
+    return tf.reduce_sum(tf.reduce_mean(columns, axis=1) * LUMA, axis=1)
 
 
-def _matrix(values):
-    return tf.constant(values, tf.float32)
+@tf.function(jit_compile=True)
+def _coloured(moved, gain, offset, mix):
+    """Return float32 pixels of images or lanes, changed in colour.
+
+    One compiled loop with the unpacking: each pixel is written once.
+    """
+    pixels = pixels_of(moved)
+    if mix is not None:
+        pixels = sum(
+            pixels[..., channel, None] * mix[:, None, None, :, channel] for channel in range(3)
+        )
+    elif gain is not None:
+        pixels = pixels * gain[:, None, None, None]
+    else:
+        return pixels
+    if offset is not None:
+        pixels = pixels + offset[:, None, None, None]
+    return tf.clip_by_value(pixels, 0.0, 255.0)
