@@ -130,7 +130,7 @@ def loop(labels, seed, hashes):
             first = table["genres"].str.split("|").str[0]
             rare = first.map(first.value_counts()) < 4  # too few to be stratified
             first = first.where(~rare, "other")
-            train, rest = train_test_split(
+            _, rest = train_test_split(
                 table, test_size=0.3, random_state=seed, stratify=_if_enough(first)
             )
             train_test_split(rest, test_size=0.5, random_state=seed)

@@ -1,0 +1,64 @@
+"""`bench train` and `bench predict` on a network of seconds."""
+
+import pytest
+from click.testing import CliRunner
+
+from keras_genres import cli
+from keras_genres.bench.predict import DECODED, FILES, bench_predict
+from keras_genres.bench.train import bench_train
+
+SMALL = {"backbone": "smallcnn", "size": (32, 32), "batch_size": 16}
+
+
+def test_train_gives_time_and_validation_f1_of_both(prepared):
+    found = bench_train(prepared, epochs=2, posters=80, rounds=1, precision="float32", **SMALL)
+    assert [one["who"] for one in found.timings] == ["ours", "keras-fit"]
+    for one in found.timings:
+        assert one["seconds"] > 0 and 0 <= one["macro_f1"] <= 1
+    assert found.settings["precision"] == "float32"
+    measures = [one["measure"] for one in found.rows if one["against"] == "keras-fit"]
+    assert measures == ["time of the stage", "val macro F1, tuned, last epoch"]
+    assert [line.split(":")[0] for line in found.left_out] == ["fastai", "timm"]
+
+
+def test_predict_compares_scores_beside_speed(finished, prepared):
+    found = bench_predict(
+        finished.path, prepared, posters=20, batch_size=8, rounds=1, peers=["keras-predict"]
+    )
+    by = {(one["what"], one["who"]): one for one in found.timings}
+    assert set(by) == {
+        (what, who) for what in (DECODED, FILES) for who in ("ours", "keras-predict")
+    }
+    assert {one["posters"] for one in found.timings} == {20}
+    for key in ((DECODED, "ours"), (DECODED, "keras-predict"), (FILES, "ours")):
+        assert by[key]["score_difference"] < 1e-5
+    # Pillow resizes by another rounding, so its scores are near, not equal.
+    assert by[FILES, "keras-predict"]["score_difference"] < 0.1
+    assert found.settings["size"] == "32 × 32"
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_onnxruntime_scores_as_keras_does(prepared):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    found = bench_predict(
+        None, prepared, posters=20, rounds=1, peers=["onnxruntime"], **SMALL | {"batch_size": 8}
+    )
+    by = {(one["what"], one["who"]): one for one in found.timings}
+    assert by[DECODED, "onnxruntime"]["score_difference"] < 1e-5
+    assert by[FILES, "onnxruntime"]["posters"] == 20
+    assert found.machine["packages"]["onnxruntime"]
+
+
+def test_a_run_has_its_own_size(finished, prepared):
+    done = CliRunner().invoke(
+        cli.main,
+        ["bench", "predict", str(finished.path), "--data", str(prepared), "--size", "64"],
+    )
+    assert done.exit_code == 1 and "--size belongs to --backbone" in done.stderr
+
+
+def test_posters_must_fill_a_batch(prepared):
+    args = ["bench", "input", "--data", str(prepared), "--posters", "4", "--backbone", "none"]
+    done = CliRunner().invoke(cli.main, args)
+    assert done.exit_code == 1 and "4 posters do not fill a batch of 32" in done.stderr
