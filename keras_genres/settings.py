@@ -80,6 +80,8 @@ class AugmentSettings:
     """Turn the hue by up to this share of the colour circle, either way."""
     fill: Literal["reflect", "black"] = "reflect"
     """What shows where the picture was moved away."""
+    where: Literal["pipeline", "device", "auto"] = "auto"
+    """In the input `pipeline` or in the training step, on the `device`; `auto`: there on a GPU."""
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_genres.input import augment
-from keras_genres.input.augment import FLIP, LUMA, NUM_UNIFORMS, affine_maps, augment_batch
+from keras_genres.input import variation
+from keras_genres.input.augment import augment_batch
+from keras_genres.input.variation import FLIP, LUMA, NUM_UNIFORMS, affine_maps
 from keras_genres.settings import AugmentSettings
 
 OFF = AugmentSettings(False, 0, 0, 0, 0, 0, 0, 0)
 ALL = AugmentSettings()
-PARTS = [field.name for field in dataclasses.fields(AugmentSettings) if field.name != "fill"]
+PARTS = [field.name for field in dataclasses.fields(OFF) if not getattr(OFF, field.name)]
 
 
 def drawn_posters(count=2, height=16, width=16, seed=0, low=0, high=256):
@@ -22,7 +23,7 @@ def middle(count=2, **columns):
     """Uniforms that change nothing, but for some columns."""
     uniforms = np.full((count, NUM_UNIFORMS), 0.5, np.float32)
     for name, value in columns.items():
-        uniforms[:, getattr(augment, name)] = value
+        uniforms[:, getattr(variation, name)] = value
     return uniforms
 
 
@@ -98,7 +99,7 @@ def test_scale_grows_about_the_centre():
 def test_the_whole_map_is_mirror_then_zoom_then_turn_then_shift():
     settings = AugmentSettings(rotation_degrees=90, shift=0.5, scale=0.5)
     uniforms = middle(1, FLIP=0.0, ROTATION=1.0, SCALE=1.0, SHIFT_Y=1.0, SHIFT_X=0.75)
-    a, b, c, d, e, f = affine_maps(tf.constant(uniforms), settings, 21, 41).numpy()[0]
+    a, b, c, d, e, f = affine_maps(tf.constant(uniforms), settings, 21, 41, tf).numpy()[0]
     # From the centre (20, 10) 6 columns right, 2 down: mirrored (-6, 2), zoomed (-9, 3),
     # turned anticlockwise (3, 9), shifted by 0.25 × 41 columns and 0.5 × 21 rows.
     x, y = 20 + 3 + 10.25, 10 + 9 + 10.5
@@ -189,7 +190,7 @@ def test_the_strength_bounds_the_change(part):
 def test_the_strength_bounds_the_move():
     settings = AugmentSettings(rotation_degrees=10, shift=0.1, scale=0.2)
     uniforms = np.random.default_rng(1).random((500, NUM_UNIFORMS), np.float32)
-    maps = affine_maps(tf.constant(uniforms), settings, 100, 100).numpy()
+    maps = affine_maps(tf.constant(uniforms), settings, 100, 100, tf).numpy()
     zoom = 1 / np.sqrt(abs(maps[:, 0] * maps[:, 4] - maps[:, 1] * maps[:, 3]))
     degrees = np.degrees(np.arctan2(maps[:, 3], maps[:, 4]))
     assert 0.8 <= zoom.min() < 0.82 and 1.18 < zoom.max() <= 1.2001

@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_genres.errors import UserError
-from keras_genres.input.augment import NUM_UNIFORMS, augment_batch
+from keras_genres.input.augment import augment_batch
 from keras_genres.input.decode import decode_poster
 from keras_genres.input.pipeline import (
     PosterSource,
@@ -18,6 +18,7 @@ from keras_genres.input.pipeline import (
     steps_per_epoch,
     training_batches,
 )
+from keras_genres.input.variation import NUM_UNIFORMS
 from keras_genres.settings import AugmentSettings, InputSettings
 
 OFF = AugmentSettings(False, 0, 0, 0, 0, 0, 0, 0)

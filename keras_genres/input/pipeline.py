@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from keras_genres.input.augment import NUM_UNIFORMS, augment_batch
+from keras_genres.input.augment import augment_batch
 from keras_genres.input.cache import keep_decoded
 from keras_genres.input.decode import decode_poster
+from keras_genres.input.variation import NUM_UNIFORMS
 
 _SHUFFLE, _FILL, _AUGMENT = range(3)  # streams of chance drawn from one seed
 
@@ -135,7 +136,7 @@ def steps_per_epoch(num_posters, batch_size):
     return math.ceil(num_posters / batch_size)
 
 
-def training_batches(source, labels, *, batch_size, seed, augment, first_epoch=0):
+def training_batches(source, labels, *, batch_size, seed, augment, first_epoch=0, where="pipeline"):
     """Return varied, shuffled batches without end.
 
     An epoch is `steps_per_epoch` batches. Its last batch is filled up with
@@ -149,15 +150,23 @@ def training_batches(source, labels, *, batch_size, seed, augment, first_epoch=0
         seed: Seed of the order and of the variations.
         augment: An `AugmentSettings`.
         first_epoch: Epoch to begin with.
+        where: `pipeline` varies the posters here; `device` leaves it to the
+            training step of `model.augment.augmented`, and a quarter of the
+            bytes goes to the device.
 
     Returns:
         Dataset of `(images, labels)`: float32 in 0–255 of shape
         `(batch_size, height, width, 3)` and float32 of shape
-        `(batch_size, genres)`.
+        `(batch_size, genres)`. With `device` the images are a pair: uint8
+        posters as decoded, and the uniforms that vary them, float32 of shape
+        `(batch_size, NUM_UNIFORMS)`.
 
     Raises:
-        ValueError: If there are no posters, or not one row of labels for each.
+        ValueError: If there are no posters, or not one row of labels for
+            each, or `where` is neither.
     """
+    if where not in ("pipeline", "device"):
+        raise ValueError(f"`where` must be 'pipeline' or 'device'. Received: {where!r}")
     count = _require_posters(source)
     labels = np.asarray(labels, np.float32)
     if len(labels) != count:
@@ -171,6 +180,8 @@ def training_batches(source, labels, *, batch_size, seed, augment, first_epoch=0
         return tf.data.Dataset.from_tensor_slices((rows, uniforms))
 
     def vary(images, rows, uniforms):
+        if where == "device":
+            return (images, uniforms), tf.gather(labels, rows)
         return augment_batch(images, uniforms, augment), tf.gather(labels, rows)
 
     epochs = tf.data.Dataset.counter(first_epoch)

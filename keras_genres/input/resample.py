@@ -10,6 +10,8 @@ through memory once more.
 
 import tensorflow as tf
 
+from keras_genres.input.variation import neighbours
+
 _LANE_BITS = 21  # three lanes in an int64
 _WEIGHT_BITS = 13  # 255 levels × 2**13 fill a lane
 _ONE = 1 << _WEIGHT_BITS
@@ -32,7 +34,7 @@ def moved_lanes(images, maps, fill):
     Args:
         images: uint8 tensor of shape `(posters, height, width, 3)`; height and
             width are static.
-        maps: float32 tensor of shape `(posters, 6)`, see `augment.affine_maps`.
+        maps: float32 tensor of shape `(posters, 6)`, see `variation.affine_maps`.
         fill: `reflect` mirrors the poster at its edges as often as needed;
             `black` takes pixels outside as 0.
 
@@ -71,8 +73,9 @@ def _blended(pixels, maps, height, width, fill):
     columns = tf.range(width, dtype=tf.float32)[None, None, :]
     rows = tf.range(height, dtype=tf.float32)[None, :, None]
     a, b, c, d, e, f = (part[:, None, None] for part in tf.unstack(maps, axis=1))
-    left, right, x = _neighbours(a * columns + b * rows + c, width, fill)
-    top, bottom, y = _neighbours(d * columns + e * rows + f, height, fill)
+    left, right, x = neighbours(a * columns + b * rows + c, width, fill, tf)
+    top, bottom, y = neighbours(d * columns + e * rows + f, height, fill, tf)
+    x, y = (tf.cast(part * _ONE + 0.5, tf.int32) for part in (x, y))
     # The four sum to _ONE whatever the rounding, so flat colours stay flat.
     both = tf.bitwise.right_shift(x * y + _ONE // 2, _WEIGHT_BITS)
     weights = (_ONE - x - y + both, x - both, y - both, both)
@@ -89,23 +92,6 @@ def _blended(pixels, maps, height, width, fill):
         pixel = tf.gather(pixels, first + row * width + column)
         total += _in_lanes(pixel) * tf.cast(weight, tf.int64)
     return total
-
-
-def _neighbours(position, size, fill):
-    """Return the pixels on both sides of a position, and how far it is to the second, of _ONE."""
-    if fill == "reflect":
-        # The edge of a poster is half a pixel outside its outermost centres.
-        from_edge = position + 0.5
-        from_edge -= 2 * size * tf.floor(from_edge * (0.5 / size))
-        position = tf.minimum(from_edge, 2 * size - from_edge) - 0.5
-    else:
-        position = tf.clip_by_value(position, -2.0, size + 1.0)
-    before = tf.floor(position)
-    part = tf.cast((position - before) * _ONE + 0.5, tf.int32)
-    before = tf.cast(before, tf.int32)
-    if fill == "reflect":
-        return tf.maximum(before, 0), tf.minimum(before + 1, size - 1), part
-    return before, before + 1, part
 
 
 def _inside(index, size):
