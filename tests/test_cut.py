@@ -7,7 +7,7 @@ import pytest
 from keras_genres.model.backbones import BACKBONES
 from keras_genres.model.cut import HEAD, build_prefix, build_tail, cut_width, find_cut
 from keras_genres.model.freezing import count_parameters, parse_unfreeze, set_open_blocks
-from keras_genres.model.network import build_network
+from keras_genres.model.network import backbone_of, build_network
 from keras_genres.settings import ModelSettings
 
 # Small ones that between them have residual sums, branches side by side, dense concatenation,
@@ -91,7 +91,7 @@ def _now(network, path):
 
 def test_closed_blocks_give_the_same_in_training_and_open_ones_drop_again():
     network, backbone, images = lively("efficientnetb0")
-    core = [layer for layer in network.layers if isinstance(layer, keras.Model)][0]
+    core = backbone_of(network)
     rates = [layer.rate for layer in core.layers if isinstance(layer, keras.layers.Dropout)]
     set_open_blocks(network, backbone, ())
     still = core(images, training=True)

@@ -150,7 +150,7 @@ class Activations:
     def _open(self):
         self.partial.parent.mkdir(parents=True, exist_ok=True)
         mode = "r+b" if self.done else "wb"
-        self._file = open(self.partial, mode)  # noqa: SIM115: open until `close`
+        self._file = open(self.partial, mode)  # noqa: SIM115
         self._file.truncate(self.done * self.row_size)
         self._file.seek(0, os.SEEK_END)
         self._synced = time.monotonic()

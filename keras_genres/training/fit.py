@@ -1,12 +1,10 @@
 """From prepared posters to a run folder."""
 
-import dataclasses
 import shutil
 import time
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from keras_genres.artefact import metadata_of, write_metadata
 from keras_genres.data.table import load_posters, require_positives
@@ -16,7 +14,7 @@ from keras_genres.evaluation.thresholds import sweep
 from keras_genres.files import whole_folder, write_json, write_text
 from keras_genres.inference.export import export
 from keras_genres.input.cache import fingerprint
-from keras_genres.input.pipeline import PosterSource, steps_per_epoch, training_batches
+from keras_genres.input.pipeline import steps_per_epoch
 from keras_genres.model.freezing import count_parameters
 from keras_genres.model.weights import weights_hash
 from keras_genres.runs import Predictions, Run
@@ -24,8 +22,8 @@ from keras_genres.training import callbacks, display
 from keras_genres.training.display import say
 from keras_genres.training.environment import describe_environment
 from keras_genres.training.interrupt import StopOnSignal
-from keras_genres.training.job import build_job, plain_copy
-from keras_genres.training.prefix import PrefixCache
+from keras_genres.training.job import build_job, plain_copy, poster_sources
+from keras_genres.training.prefix import PrefixCache, keep_frozen
 from keras_genres.training.stages import resolve
 from keras_genres.training.trainee import kept_trainee, live_trainee
 
@@ -63,9 +61,9 @@ def fit(settings, data, out, overwrite=False):
         _require_space(scratch, job.network)
         write_text(run.settings_file, job.settings.to_yaml())
         posters.split.save(run.split_file)
-        source, sources = _sources(job)
+        sources = poster_sources(job)
         with StopOnSignal() as stop:
-            prefix = _keep_frozen(job, source, sources, stop)
+            prefix = keep_frozen(job, sources, stop)
             early, score = _train(job, sources, prefix, run, stop)
         _finish(job, score, run, early)
         environment = describe_environment() | {
@@ -104,53 +102,23 @@ def dry_run(settings, data):
             f", learning rate {stage.learning_rate:g}, {trained:,} of {total:,} parameters trained"
             + (f" (open: {', '.join(stage.blocks)})" if stage.blocks else "")
         )
-    batch_size = settings.training.batch_size
-    train = posters.part("train")
-    fingerprint(train.paths)  # names posters that are no longer there
-    no_cache = dataclasses.replace(settings.input, cache="off")
-    source = PosterSource(train.paths, settings.input.height, settings.input.width, no_cache)
-    batches = training_batches(
-        source,
-        train.labels,
-        batch_size=batch_size,
-        seed=settings.training.seed,
-        augment=settings.augment,
-    )
-    job.compile(job.network, job.stages[-1].learning_rate)
+    fingerprint(posters.paths)  # names posters that are no longer there
+    job.settings = job.settings.replace({"input.cache": "off"})
+    sources = poster_sources(job)
+    prefix = PrefixCache(job, sources, lines.append)
+    prefix.find()
+    prefix.choose()
+    trainee = live_trainee(job, sources)
+    job.compile(trainee.model, job.stages[-1].learning_rate)
     started = time.perf_counter()
-    history = job.network.fit(batches, steps_per_epoch=1, shuffle=False, verbose=0).history
+    found = trainee.model.fit(trainee.batches, steps_per_epoch=1, shuffle=False, verbose=0)
+    batch_size = settings.training.batch_size
     lines.append(
-        f"one batch of {batch_size} posters: loss {history['loss'][0]:.4f}, "
+        f"one batch of {batch_size} posters: loss {found.history['loss'][0]:.4f}, "
         f"{time.perf_counter() - started:.1f} s with building the step; "
-        f"{steps_per_epoch(len(train.filenames), batch_size)} batches an epoch; nothing written"
+        f"{steps_per_epoch(len(sources['train']), batch_size)} batches an epoch; nothing written"
     )
     return "\n".join(lines)
-
-
-def _sources(job):
-    posters, options = job.posters, job.settings.input
-    source = PosterSource(posters.paths, options.height, options.width, options)
-    parts = {
-        part: source.rows(np.flatnonzero(posters.splits == part))
-        for part in ("train", "val", "test")
-    }
-    return source, parts
-
-
-def _keep_frozen(job, source, parts, stop):
-    """Compute and keep what the stages do not train, where that pays; return the `PrefixCache`."""
-    prefix = PrefixCache(job, parts)
-    if not prefix.find():
-        say(source.prepare())
-        prefix.choose()
-        try:
-            prefix.build(stop)
-        except KeyboardInterrupt:
-            raise UserError(
-                "Interrupted while the frozen part was computed. What is on the disk stays, "
-                "and the same command goes on from there."
-            ) from None
-    return prefix
 
 
 def _train(job, sources, prefix, run, stop):

@@ -5,7 +5,9 @@ import dataclasses
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 
+from keras_genres.input.pipeline import PosterSource
 from keras_genres.model.backbones import BACKBONES
 from keras_genres.model.freezing import set_open_blocks
 from keras_genres.model.losses import make_loss
@@ -96,6 +98,16 @@ def build_job(settings, posters):
     job = Job(settings, posters, stages(settings), network, loss, device_count)
     job.open(job.stages[0])
     return job
+
+
+def poster_sources(job):
+    """Return the `PosterSource` of each split; they share one store of decoded posters."""
+    posters, options = job.posters, job.settings.input
+    source = PosterSource(posters.paths, options.height, options.width, options)
+    return {
+        part: source.rows(np.flatnonzero(posters.splits == part))
+        for part in ("train", "val", "test")
+    }
 
 
 def plain_copy(job):

@@ -22,7 +22,7 @@ from keras_genres.input.cache import amount, cache_folder, fingerprint
 from keras_genres.input.decode import DECODER_VERSION
 from keras_genres.input.pipeline import evaluation_batches, view_batches
 from keras_genres.model.backbones import BACKBONES
-from keras_genres.model.cut import build_prefix, cut_width, find_cut, prefix_weights
+from keras_genres.model.cut import HEAD, build_prefix, cut_width, find_cut, prefix_weights
 from keras_genres.training.activations import Activations, make_room
 from keras_genres.training.display import say
 from keras_genres.training.prefix_choice import choose_place, count_epochs, pays
@@ -56,16 +56,46 @@ class Kept:
         return sum(part.rows - part.done for part in self.all)
 
 
+def keep_frozen(job, sources, stop):
+    """Compute and keep what the stages of a job do not train, where that pays.
+
+    Args:
+        job: The `Job`.
+        sources: Split name to `PosterSource`; prepared unless nothing is asked of them.
+        stop: A `StopOnSignal`.
+
+    Returns:
+        The `PrefixCache`, filled.
+
+    Raises:
+        UserError: If there is no room, a poster cannot be read, or it was interrupted.
+    """
+    prefix = PrefixCache(job, sources)
+    if not prefix.find():
+        say(sources["train"].prepare())
+        prefix.choose()
+        try:
+            prefix.build(stop)
+        except KeyboardInterrupt:
+            raise UserError(
+                "Interrupted while the frozen part was computed. What is on the disk stays, "
+                "and the same command goes on from there."
+            ) from None
+    return prefix
+
+
 class PrefixCache:
     """Which stages of a run train on kept activations, and those activations.
 
     Args:
         job: The `Job`.
         sources: Split name to `PosterSource`.
+        note: Called with each line that says what was decided.
     """
 
-    def __init__(self, job, sources):
+    def __init__(self, job, sources, note=say):
         self.job = job
+        self.note = note
         self.sources = sources
         self.backbone = BACKBONES[job.settings.model.backbone]
         self.batch_size = 2 * job.settings.training.batch_size
@@ -92,7 +122,9 @@ class PrefixCache:
                     kept = self._lay_out(cut, cache_folder(self.job.settings.input))
                     if not kept.missing:
                         self.kept[stage] = kept
-                        say(f"{_name(stage)}: on, {amount(kept.size)} found from an earlier run")
+                        self.note(
+                            f"{_name(stage)}: on, {amount(kept.size)} found from an earlier run"
+                        )
         return len(self.kept) == len(self.job.stages)
 
     def choose(self):
@@ -108,12 +140,12 @@ class PrefixCache:
             if stage in self.kept:
                 continue
             if cut is None:
-                say(f"{_name(stage)}: off (all blocks are trained, nothing is frozen)")
+                self.note(f"{_name(stage)}: off (all blocks are trained, nothing is frozen)")
                 continue
             is_kept, why = self._pays(stage, cut)
             if is_kept:
                 is_kept, why = self._find_place(stage, cut, why)
-            say(f"{_name(stage)}: {'on' if is_kept else 'off'}, {why}")
+            self.note(f"{_name(stage)}: {'on' if is_kept else 'off'}, {why}")
 
     def build(self, stop):
         """Compute what is missing, in one pass over the pixels for all stages.
@@ -158,7 +190,7 @@ class PrefixCache:
             "weights": self._weights_hash(cut),
             "pixels": [settings.input.height, settings.input.width, settings.input.fit],
             "decoder": DECODER_VERSION,
-            "pooling": settings.model.pooling,
+            "pooling": settings.model.pooling if cut == HEAD else None,
             "precision": settings.training.precision,
             "jit": settings.training.jit,
             "keras": [keras.__version__, keras.backend.backend()],

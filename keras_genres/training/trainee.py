@@ -1,7 +1,8 @@
 """What a `fit` call trains: the whole network on pixels, or its tail on kept activations."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 
