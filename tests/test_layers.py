@@ -82,7 +82,24 @@ def test_data_and_evaluation_start_without_keras(code):
     assert not loaded_by(code) & {"keras", "tensorflow", "jax"}
 
 
+HEAVY = {"keras", "tensorflow", "jax", "pandas", "sklearn", "scipy", "matplotlib"}
+
+
+@pytest.mark.parametrize(
+    "module", ["evaluation.report", "evaluation.thresholds", "data.check", "artefact"]
+)
+def test_commands_without_keras_begin_with_numpy_alone(module):
+    assert not loaded_by(f"import keras_genres.{module}") & HEAVY
+
+
+def test_a_report_is_made_without_scikit_learn(finished):
+    code = "from keras_genres.evaluation.report import format_report\n"
+    code += "from keras_genres.runs import Run\n"
+    code += f"format_report(Run.open({str(finished.path)!r}))"
+    assert not loaded_by(code) & (HEAVY - {"pandas"})
+
+
 def test_help_starts_without_heavy_packages():
     code = "from click.testing import CliRunner; from keras_genres.cli import main\n"
     code += "assert CliRunner().invoke(main, ['fit', '--help']).exit_code == 0"
-    assert not loaded_by(code) & {"keras", "tensorflow", "jax", "pandas", "sklearn", "matplotlib"}
+    assert not loaded_by(code) & HEAVY

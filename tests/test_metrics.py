@@ -3,7 +3,7 @@ import pytest
 from sklearn import metrics as second
 from synthetic import draw_labels, draw_scores
 
-from keras_genres.evaluation import metrics
+from keras_genres.evaluation import metrics, ranking
 from keras_genres.evaluation.metrics import pick
 from keras_genres.genres import GENRES
 
@@ -134,6 +134,21 @@ def test_average_precision_and_auc_agree_with_scikit_learn():
         second.roc_auc_score(labels, scores, average=None),
         atol=1e-12,
     )
+
+
+def test_ranking_measures_agree_with_scikit_learn_where_scores_are_tied():
+    for labels, _, scores in random_cases():
+        for found, ranked in zip(labels.T, scores.T, strict=True):
+            if not 0 < found.sum() < len(found):
+                continue
+            wanted = second.average_precision_score(found, ranked)
+            assert ranking.average_precision(found, ranked) == pytest.approx(wanted, abs=1e-12)
+            wanted = second.roc_auc_score(found, ranked)
+            assert ranking.roc_auc(found, ranked) == pytest.approx(wanted, abs=1e-12)
+            exact, reached, _ = second.precision_recall_curve(found, ranked)
+            curve = ranking.precision_recall_curve(found, ranked)
+            # Theirs goes the other way and ends with a point of no threshold.
+            np.testing.assert_allclose(curve, [exact[-2::-1], reached[-2::-1]], atol=1e-12)
 
 
 def test_the_order_of_posters_and_genres_does_not_matter():

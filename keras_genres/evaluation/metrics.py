@@ -6,13 +6,8 @@
 """
 
 import numpy as np
-import pandas as pd
-from sklearn.metrics import (
-    average_precision_score,
-    precision_recall_fscore_support,
-    roc_auc_score,
-)
 
+from keras_genres.evaluation import ranking
 from keras_genres.genres import GENRES
 
 AVERAGES = ("micro", "macro", "weighted", "samples")
@@ -184,7 +179,7 @@ def average_precision(labels, scores):
 
     NaN for a genre without a positive poster.
     """
-    return _per_genre(average_precision_score, labels, scores, lambda found: found.any())
+    return _per_genre(ranking.average_precision, labels, scores, lambda found: found.any())
 
 
 def roc_auc(labels, scores):
@@ -192,7 +187,9 @@ def roc_auc(labels, scores):
 
     NaN for a genre that no poster or every poster has.
     """
-    return _per_genre(roc_auc_score, labels, scores, lambda found: found.any() and not found.all())
+    return _per_genre(
+        ranking.roc_auc, labels, scores, lambda found: found.any() and not found.all()
+    )
 
 
 def mean_over_genres(values):
@@ -222,18 +219,32 @@ def genre_table(labels, picks, thresholds, genres=GENRES):
     Returns:
         DataFrame with `genre, precision, recall, f1, support, threshold`.
     """
-    labels, picks = (part.astype(np.uint8) for part in _flags(labels, picks))
-    precision, recall, f1, support = precision_recall_fscore_support(
-        labels, picks, average=None, zero_division=0
-    )
-    rows = list(zip(genres, precision, recall, f1, support, thresholds, strict=True))
-    for average in AVERAGES:
-        row = precision_recall_fscore_support(labels, picks, average=average, zero_division=0)
-        rows.append((f"{average} avg", *row[:3], support.sum(), np.nan))
+    import pandas as pd
+
+    labels, picks = _flags(labels, picks)
+    support = labels.sum(axis=0)
+    of_genres = _precision_recall_f1(labels, picks, axis=0)
+    averages = {
+        "micro": _precision_recall_f1(labels, picks, axis=None),
+        "macro": of_genres.mean(axis=1),
+        "weighted": ratio((of_genres * support).sum(axis=1), support.sum()),
+        "samples": _precision_recall_f1(labels, picks, axis=1).mean(axis=1),
+    }
+    rows = list(zip(genres, *of_genres, support, thresholds, strict=True))
+    for name in AVERAGES:
+        rows.append((f"{name} avg", *averages[name], support.sum(), np.nan))
     columns = ["genre", "precision", "recall", "f1", "support", "threshold"]
     table = pd.DataFrame(rows, columns=columns)
     numbers = {"precision": float, "recall": float, "f1": float, "threshold": float}
     return table.astype(numbers | {"support": int})
+
+
+def _precision_recall_f1(labels, picks, axis):
+    """Return the three, stacked, over posters (0), over genres (1) or over all (`None`)."""
+    hits, picked, positives = (part.sum(axis) for part in (labels & picks, picks, labels))
+    return np.stack(
+        [ratio(hits, picked), ratio(hits, positives), f1_from_counts(hits, picked, positives)]
+    )
 
 
 def _per_genre(measure, labels, scores, is_defined):

@@ -5,9 +5,9 @@ all of a run's. Call them within `style.house_style()`.
 """
 
 import numpy as np
-from sklearn.metrics import precision_recall_curve
 
 from keras_genres.evaluation.metrics import average_precision, f1_per_genre, pick, ratio
+from keras_genres.evaluation.ranking import precision_recall_curve
 from keras_genres.evaluation.style import (
     INK,
     LINE,
@@ -55,10 +55,9 @@ def precision_recall(labels, scores, thresholds, genres=GENRES):
         if not found.any():
             panels.say(index, "no positive\nin test")
             continue
-        exact, reached, _ = precision_recall_curve(found, scores[:, index])
+        exact, reached = precision_recall_curve(found, scores[:, index])
         panels.line(index, (0, 1), (found.mean(),) * 2, QUIET, lw=0.8, alpha=0.7)
-        # The last point, precision 1 at recall 0, is no point of any threshold.
-        panels.line(index, reached[:-1], exact[:-1], TEST, drawstyle="steps-post")
+        panels.line(index, reached[::-1], exact[::-1], TEST, drawstyle="steps-post")
         panels.dot(index, recall[index], precision[index], INK)
         panels.number(index, areas[index], TEST)
     return panels.figure

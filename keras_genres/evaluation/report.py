@@ -4,12 +4,10 @@ import json
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from keras_genres.errors import UserError
 from keras_genres.evaluation import metrics
 from keras_genres.evaluation.alarms import find_warnings
-from keras_genres.evaluation.figures import draw_figures
 from keras_genres.evaluation.intervals import bootstrap_intervals
 from keras_genres.evaluation.metrics import pick
 from keras_genres.evaluation.tables import format_report_table, format_table, plain, records
@@ -168,6 +166,8 @@ def write_report(run):
     Raises:
         UserError: If predictions or thresholds are missing, damaged or of another split.
     """
+    from keras_genres.evaluation.figures import draw_figures
+
     report = make_report(run)
     with whole_folder(run.report, overwrite=True) as folder:
         for split in SPLITS:
@@ -189,6 +189,8 @@ def format_report(run, form="table"):
     if form == "table":
         return format_report_table(report)
     if form == "csv":
+        import pandas as pd
+
         parts = [report.tables[split].assign(split=split) for split in SPLITS]
         table = pd.concat(parts, ignore_index=True)
         return format_table(table[["split", *table.columns.drop("split")]], "csv")

@@ -1,7 +1,6 @@
 """Thresholds chosen on saved validation scores."""
 
 import numpy as np
-import pandas as pd
 
 from keras_genres.evaluation.metrics import f1_from_counts, f1_per_genre, pick
 from keras_genres.genres import GENRES
@@ -122,6 +121,8 @@ def sweep(run, method=None, grid_step=None):
     Raises:
         UserError: If the run lacks validation scores or they are of another split.
     """
+    import pandas as pd
+
     settings = run.settings().evaluation
     method = method or settings.thresholds
     step = settings.grid_step if grid_step is None else grid_step
