@@ -56,14 +56,14 @@ def test_keras_batches_give_each_poster_its_own_labels(grey, tmp_path):
 
 
 def test_keras_gets_a_layer_for_each_part_that_is_on():
-    assert len(augmentation(AugmentSettings()).layers) == 8
-    assert augmentation(OFF) is None
+    assert len(augmentation(AugmentSettings())) == 8
+    assert augmentation(OFF) == []
     only = augmentation(dataclasses.replace(OFF, hue=0.1))
-    assert [type(layer) for layer in only.layers] == [keras.layers.RandomHue]
+    assert [type(layer) for layer in only] == [keras.layers.RandomHue]
 
 
 def test_keras_saturation_stays_around_no_change():
-    layer = augmentation(dataclasses.replace(OFF, saturation=0.2)).layers[0]
+    layer = augmentation(dataclasses.replace(OFF, saturation=0.2))[0]
     assert layer.factor == (0.4, 0.6)
 
 
@@ -101,6 +101,7 @@ def test_all_who_are_installed_do_the_same_posters(prepared):
     (wait,) = [one["wait_percent"] for one in found.timings if "wait_percent" in one]
     assert 0 <= wait <= 100
     assert found.settings["augmentation"]["hue"] == 0.02
+    assert found.notes[-1].startswith("Only 5 batches a round")
     assert "dali: needs a GPU" in "\n".join(found.left_out)
 
 

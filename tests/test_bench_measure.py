@@ -6,11 +6,12 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from keras_genres.bench.measure import Contender, Measure, compare, run_rounds, summarise
 from keras_genres.bench.peers import Peer, choose_peers, peer_versions
-from keras_genres.bench.posters import parse_size, some_posters
+from keras_genres.bench.posters import draw_lot, parse_size, some_posters
 from keras_genres.bench.result import Result
 from keras_genres.bench.worker import Worker, once
 from keras_genres.errors import UserError
@@ -177,6 +178,15 @@ def test_sizes_are_read(text, size):
 def test_other_sizes_are_explained(text):
     with pytest.raises(UserError, match="--size must be pixels"):
         parse_size(text)
+
+
+def test_a_lot_has_of_every_split_its_share():
+    splits = np.repeat(["train", "val", "test"], [70, 20, 10])
+    for seed in range(5):
+        rows = draw_lot(splits, 20, seed)
+        counts = dict(zip(*np.unique(splits[rows], return_counts=True), strict=True))
+        assert counts == {"train": 14, "val": 4, "test": 2}
+    assert draw_lot(splits, 20, 1).tolist() != draw_lot(splits, 20, 2).tolist()
 
 
 def test_posters_are_taken_by_lot_in_their_order(prepared):

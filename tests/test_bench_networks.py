@@ -37,7 +37,6 @@ def test_predict_compares_scores_beside_speed(finished, prepared):
     assert found.settings["size"] == "32 × 32"
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_onnxruntime_scores_as_keras_does(prepared):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("tf2onnx")

@@ -48,6 +48,7 @@ MEASURES = (
 )
 FILES, MEMORY = "first epoch (files)", "later epochs (memory)"
 _WARM = 4  # batches taken before the clock starts
+_FEW = 20  # batches, of which the first few may lie ready
 _NOTES = {
     "ours": (
         "first epoch: decode all into memory (exact DCT, antialiased), then batches from there, "
@@ -133,6 +134,12 @@ def bench_input(
             batches = work.batches(work.source(is_kept=True))
             contenders += wait_contenders(batches, steps, backbone, weights, blocks, size, seed)
         timings = run_rounds(contenders, rounds, note)
+    notes = list(dict.fromkeys(f"{one.who}: {one.note}" for one in contenders if one.note))
+    if num_steps < _FEW:
+        notes.append(
+            f"Only {num_steps} batches a round: what a stream starts with counts for much in it. "
+            f"Take at least {_FEW * batch_size} posters for numbers to keep."
+        )
     return Result(
         "input",
         summarise(contenders, MEASURES, timings),
@@ -141,7 +148,7 @@ def bench_input(
         | {"batch_size": batch_size, "precision": "float32", "rounds": rounds, "seed": seed}
         | {"augmentation": dataclasses.asdict(augment)},
         describe_machine(use, peer_versions(PEERS, names)),
-        list(dict.fromkeys(f"{one.who}: {one.note}" for one in contenders if one.note)),
+        notes,
         left_out,
     )
 

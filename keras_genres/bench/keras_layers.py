@@ -17,7 +17,7 @@ RANGE = (0.0, 255.0)
 
 
 def augmentation(settings, seed=0):
-    """Return Keras's layers for our augmentation, as one `keras.Sequential`.
+    """Return Keras's layers for our augmentation, a list.
 
     Each part that is on gets Keras's layer of that name, at the strength
     that comes nearest: brightness is added there, not multiplied.
@@ -49,18 +49,20 @@ def augmentation(settings, seed=0):
         parts.append(layers.RandomSaturation((low, high), value_range=RANGE, seed=seed))
     if settings.hue:
         parts.append(layers.RandomHue(settings.hue, value_range=RANGE, seed=seed))
-    return keras.Sequential(parts, name="augmentation") if parts else None
+    return parts
 
 
 def varied(batches, settings, seed=0):
     """Map `augmentation` over batches of `(images, labels)`, and prefetch."""
-    change = augmentation(settings, seed)
-    if change is not None:
-        batches = batches.map(
-            lambda images, labels: (change(images, training=True), labels),
-            num_parallel_calls=tf.data.AUTOTUNE,
-        )
-    return batches.prefetch(tf.data.AUTOTUNE)
+    parts = augmentation(settings, seed)
+
+    def change(images, labels):
+        # Layer by layer: inside a Sequential they would not know tf.data under JAX.
+        for part in parts:
+            images = part(images, training=True)
+        return images, labels
+
+    return batches.map(change, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
 def link_posters(paths, folder):

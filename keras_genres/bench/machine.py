@@ -90,6 +90,9 @@ def describe_machine(use, peers=None):
             "git_commit": git_commit(),
             "command": " ".join(["keras-genres", *sys.argv[1:]]),
         }
+    # Its wheels have other names too: tensorflow-cpu, NVIDIA's own.
+    if not found["packages"]["tensorflow"] and "tensorflow" in sys.modules:
+        found["packages"]["tensorflow"] = sys.modules["tensorflow"].__version__
     found["packages"] |= peers or {}
     return found | {"cores": use.visible, "threads": use.used, "load_average": use.load}
 

@@ -47,10 +47,28 @@ def some_posters(data=None, count=None, seed=0, note=lambda line: None):
     if count is not None and count > len(posters):
         raise UserError(f"{data} holds {len(posters)} posters. Received: --posters {count}")
     if count is not None:
-        # A few of every split: sorted, so that they keep their order.
-        lot = np.random.default_rng(seed).permutation(len(posters))[:count]
-        posters = posters.take(np.sort(lot))
+        posters = posters.take(draw_lot(posters.splits, count, seed))
     yield posters, f"of {data}"
+
+
+def draw_lot(splits, count, seed=0):
+    """Draw rows of which each split has its share.
+
+    Args:
+        splits: Split of each row.
+        count: How many rows are drawn.
+        seed: Seed of the lot.
+
+    Returns:
+        Row numbers in order, shape `(count,)`.
+    """
+    # A stream of its own: the splits may be drawn with the same seed.
+    chance = np.random.default_rng([seed, 1])
+    rank = np.empty(len(splits))
+    for split in np.unique(splits):
+        rows = chance.permutation(np.flatnonzero(splits == split))
+        rank[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+    return np.sort(np.argsort(rank, kind="stable")[:count])
 
 
 def read_once(paths):

@@ -9,6 +9,7 @@ faster way that scores something else is none.
 import contextlib
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 import keras
@@ -20,6 +21,7 @@ from keras_genres.bench.measure import Contender, Measure, run_rounds, summarise
 from keras_genres.bench.peers import Peer, choose_peers, peer_versions
 from keras_genres.bench.posters import read_once, some_posters
 from keras_genres.bench.result import Result
+from keras_genres.bench.worker import once
 from keras_genres.errors import UserError
 from keras_genres.inference.export import load_network, write_saved_model
 from keras_genres.input.cache import keep_decoded
@@ -103,8 +105,20 @@ def bench_predict(
         else:
             fit = read_metadata(model_file)["fit"]
         network = load_network(model_file)
-        note("Exporting the SavedModel")
-        write_saved_model(model_file, scratch / "saved_model", fit, found.paths[:batch_size])
+        note(f"Exporting: SavedModel{', ONNX' * ('onnxruntime' in names)}")
+        arguments = {
+            "model_file": str(model_file),
+            "folder": str(scratch),
+            "fit": fit,
+            "posters": found.paths[:batch_size],
+            "with_onnx": "onnxruntime" in names,
+        }
+        # The graph has to be TensorFlow's; under JAX another process writes it.
+        if keras.backend.backend() == "tensorflow":
+            exporter(**arguments)()
+        else:
+            tensorflow = {"KERAS_BACKEND": "tensorflow"}
+            once("keras_genres.bench.predict:exporter", arguments, tensorflow)
         height, width = network.input_shape[1:3]
         work = _Work(network, found.paths, height, width, fit, batch_size)
         wanted = work.batches()
@@ -114,8 +128,7 @@ def bench_predict(
             ways["keras-predict", DECODED] = lambda: work.predict(work.stacked)
             ways["keras-predict", FILES] = lambda: work.predict(work.loaded())
         if "onnxruntime" in names:
-            note("Exporting to ONNX")
-            score = _onnx(network, scratch / "model.onnx", use.used)
+            score = _onnx(scratch / "model.onnx", use.used)
             ways["onnxruntime", DECODED] = lambda: work.each(score, work.stacked)
             ways["onnxruntime", FILES] = lambda: work.each(score, work.loaded())
         contenders = [
@@ -190,10 +203,27 @@ def _server(folder):
     return score
 
 
-def _onnx(network, path, threads):
+def exporter(model_file, folder, fit, posters, with_onnx):
+    """Return a function that writes `saved_model/` and `model.onnx` into a folder."""
+
+    def run():
+        there = Path(folder)
+        difference, _ = write_saved_model(model_file, there / "saved_model", fit, posters)
+        if with_onnx:
+            network = load_network(model_file)
+            # Keras exports no network that has never been called.
+            network(np.zeros((1, *network.input_shape[1:]), np.float32))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # tf2onnx is older than NumPy 2
+                network.export(str(there / "model.onnx"), format="onnx", verbose=False)
+        return {"difference": difference}
+
+    return run
+
+
+def _onnx(path, threads):
     import onnxruntime
 
-    network.export(path, format="onnx", verbose=False)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(

@@ -25,6 +25,7 @@ from keras_genres.bench.peers import Peer, choose_peers, peer_versions
 from keras_genres.bench.posters import some_posters
 from keras_genres.bench.result import Result
 from keras_genres.data.table import Posters
+from keras_genres.errors import UserError
 from keras_genres.evaluation.thresholds import tuned_macro_f1
 from keras_genres.genres import NUM_GENRES
 from keras_genres.input.cache import keep_decoded
@@ -265,6 +266,9 @@ def _guide_model(settings):
 
 
 def _task(settings, posters):
+    for part in ("train", "val"):
+        if not (posters.splits == part).any():
+            raise UserError(f"None of the {len(posters)} posters is in {part}. Raise --posters.")
     set_precision(choose_precision(settings.training.precision))
     height, width = settings.input.height, settings.input.width
     source = PosterSource(posters.paths, height, width, settings.input)

@@ -66,6 +66,8 @@ def wait_contenders(batches, steps, backbone, weights, blocks, size, seed):
 
 
 def _train(network, batch):
+    if keras.backend.backend() != "tensorflow":
+        batch = [np.asarray(part) for part in batch]  # as Keras's own fit hands them on
     # It returns numbers, so the step has ended when it returns.
     return np.asarray(network.train_on_batch(*batch))
 
