@@ -251,3 +251,16 @@ def test_bfloat16_networks_keep_bfloat16(prepared, tmp_path, cache):
     assert formats == {"bfloat16", "float32"}
     losses = [float(row["loss"]) for row in history(run)]
     assert losses[3] < losses[0]
+
+
+def test_views_made_on_the_device_train_alike(prepared, tmp_path, cache, live):
+    run = fit(frozen("prefix.cache=on", "augment.where=device"), prepared, tmp_path / "run")
+    for kept, wanted in zip(history(run), history(live), strict=True):
+        assert float(kept["loss"]) == pytest.approx(float(wanted["loss"]), abs=2e-3)
+
+
+def test_posters_varied_on_the_device_train_as_in_the_pipeline(prepared, tmp_path, live):
+    run = fit(frozen("prefix.cache=off", "augment.where=device"), prepared, tmp_path / "run")
+    for kept, wanted in zip(history(run), history(live), strict=True):
+        assert float(kept["loss"]) == pytest.approx(float(wanted["loss"]), abs=2e-3)
+    assert "where: device" in run.settings_file.read_text()

@@ -217,7 +217,7 @@ def evaluation_batches(source, batch_size, start=0):
     return batches.prefetch(tf.data.AUTOTUNE).with_options(options())
 
 
-def view_batches(source, *, batch_size, seed, view, augment, start=0):
+def view_batches(source, *, batch_size, seed, view, augment, start=0, where="pipeline"):
     """Return each poster varied once, in order.
 
     Args:
@@ -228,18 +228,21 @@ def view_batches(source, *, batch_size, seed, view, augment, start=0):
             gives in that epoch.
         augment: An `AugmentSettings`.
         start: First row.
+        where: As in `training_batches`.
 
     Returns:
-        Dataset of float32 images in 0–255, shape `(batch_size, height, width, 3)`.
+        Dataset of images as `training_batches` yields them.
     """
     count = _require_posters(source)
     end = start + steps_per_epoch(count - start, batch_size) * batch_size
     rows = np.minimum(np.arange(start, end), count - 1)
     uniforms = tf.gather(epoch_uniforms(count, seed, view), rows)
     batches = source.batches(tf.data.Dataset.from_tensor_slices((rows, uniforms)), batch_size)
-    batches = batches.map(
-        lambda images, rows, uniforms: augment_batch(images, uniforms, augment), tf.data.AUTOTUNE
-    )
+
+    def vary(images, rows, uniforms):
+        return (images, uniforms) if where == "device" else augment_batch(images, uniforms, augment)
+
+    batches = batches.map(vary, tf.data.AUTOTUNE)
     return batches.prefetch(tf.data.AUTOTUNE).with_options(options())
 
 

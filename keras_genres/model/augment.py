@@ -101,7 +101,9 @@ def _moved(images, uniforms, settings):
     maps = affine_maps(uniforms, settings, height, width, ops)
     if maps is None:
         return ops.cast(images, "float32")
-    a, b, c, d, e, f = (maps[:, part, None, None] for part in range(6))
+    # Not maps[:, part, None, None]: without XLA, TensorFlow 2.17 and 2.21 simplify that together
+    # with the stack it reads from, and lose the two axes.
+    a, b, c, d, e, f = (ops.reshape(maps[:, part], (-1, 1, 1)) for part in range(6))
     columns = ops.arange(width, dtype="float32")[None, None, :]
     rows = ops.arange(height, dtype="float32")[None, :, None]
     left, right, x = neighbours(a * columns + b * rows + c, width, settings.fill, ops)

@@ -75,6 +75,11 @@ def choose_jit(jit):
     return ("on" if gpus() else "off") if jit == "auto" else jit
 
 
+def choose_where(where):
+    """Resolve where posters are varied: on a GPU if there is one, else in the pipeline."""
+    return ("device" if gpus() else "pipeline") if where == "auto" else where
+
+
 def hide_gpus_from_tensorflow():
     """Under JAX, keep TensorFlow, which only feeds it, from taking the GPU's memory."""
     if keras.backend.backend() == "jax":

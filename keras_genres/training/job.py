@@ -13,7 +13,7 @@ from keras_genres.model.freezing import set_open_blocks
 from keras_genres.model.losses import make_loss
 from keras_genres.model.network import build_network
 from keras_genres.training import devices
-from keras_genres.training.stages import stages, with_precision
+from keras_genres.training.stages import stages, with_choices
 
 
 @dataclass
@@ -82,7 +82,12 @@ def build_job(settings, posters):
     devices.hide_gpus_from_tensorflow()
     keras.utils.set_random_seed(training.seed)
     precision = devices.choose_precision(training.precision)
-    settings = with_precision(settings, precision, devices.choose_jit(training.jit))
+    settings = with_choices(
+        settings,
+        precision,
+        devices.choose_jit(training.jit),
+        devices.choose_where(settings.augment.where),
+    )
     devices.set_precision(precision)
     scope, device_count = devices.use_all_devices(training.devices, training.batch_size)
     labels = posters.part("train").labels

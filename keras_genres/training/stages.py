@@ -6,7 +6,6 @@ blocks at a lower rate; each has a StepLR of its own.
 Source: section 4.3 of Arayıt & Tolga 2025.
 """
 
-import dataclasses
 from dataclasses import dataclass
 
 from keras_genres.errors import UserError
@@ -109,7 +108,8 @@ def step_learning_rate(stage, epoch, step_epochs, gamma):
     return stage.learning_rate * gamma ** ((epoch - stage.first_epoch) // step_epochs)
 
 
-def with_precision(settings, precision, jit):
-    """Return settings in which `auto` is replaced by what was chosen."""
-    training = dataclasses.replace(settings.training, precision=precision, jit=jit)
-    return dataclasses.replace(settings, training=training)
+def with_choices(settings, precision, jit, where):
+    """Return settings in which `auto` is replaced by what was chosen for the devices."""
+    return settings.replace(
+        {"training.precision": precision, "training.jit": jit, "augment.where": where}
+    )

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_genres.input.activations import activation_batches, plain_activation_batches
 from keras_genres.input.pipeline import evaluation_batches, training_batches
+from keras_genres.model.augment import augmented
 from keras_genres.model.backbones import BACKBONES
 from keras_genres.model.cut import build_tail
 
@@ -33,7 +34,10 @@ def live_trainee(job, sources, first_epoch=0):
         first_epoch: Epoch to begin with.
     """
     settings = job.settings
-    model = job.network
+    model, where = job.network, settings.augment.where
+    if where == "device":
+        with job.scope():
+            model = augmented(job.network, settings.augment)
     batches = training_batches(
         sources["train"],
         job.posters.part("train").labels,
@@ -41,6 +45,7 @@ def live_trainee(job, sources, first_epoch=0):
         seed=settings.training.seed,
         augment=settings.augment,
         first_epoch=first_epoch,
+        where=where,
     )
     return Trainee(model, batches, live_scorer(job, sources))
 
