@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from importlib.util import find_spec
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+import keras_genres
 from keras_genres.bench.input import FILES, MEMORY, bench_input, time_batches
 from keras_genres.bench.keras_layers import (
     augmentation,
@@ -17,6 +19,7 @@ from keras_genres.bench.keras_layers import (
     link_posters,
     varied,
 )
+from keras_genres.errors import UserError
 from keras_genres.settings import AugmentSettings
 
 PARTS = ("rotation_degrees", "shift", "scale", "brightness", "contrast", "saturation", "hue")
@@ -103,6 +106,26 @@ def test_all_who_are_installed_do_the_same_posters(prepared):
     assert found.settings["augmentation"]["hue"] == 0.02
     assert found.notes[-1].startswith("Only 5 batches a round")
     assert "dali: needs a GPU" in "\n".join(found.left_out)
+
+
+BROKEN = {"torch": "raise ImportError('libtorch is not there')", "torchvision": ""}
+
+
+@pytest.fixture
+def broken(tmp_path, monkeypatch):
+    """A torch and a torchvision that are found, but do not import."""
+    for name, code in BROKEN.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(code)
+    root = str(Path(keras_genres.__file__).parents[1])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), root]))
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+def test_a_peer_that_does_not_import_is_named(prepared, broken):
+    small = SMALL | {"backbone": "none", "posters": 8}
+    with pytest.raises(UserError, match=r"--peer torchvision: .*libtorch is not there"):
+        bench_input(prepared, **small, peers=["torchvision"])
 
 
 def torch_input():

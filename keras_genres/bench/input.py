@@ -125,11 +125,20 @@ def bench_input(
             Contender(FILES, "ours", work.first_epoch, is_ours=True, note=_NOTES["ours"]),
             Contender(MEMORY, "ours", work.later_epoch(), is_ours=True),
         ]
-        for name in names:
-            for what in (FILES, MEMORY):
-                note(f"Getting {name} ready: {what}")
-                run = work.peer(name, what == MEMORY, use.used, stack)
-                contenders.append(Contender(what, name, run, note=_NOTES[name]))
+        for name in list(names):
+            try:
+                ways = {}
+                for what in (FILES, MEMORY):
+                    note(f"Getting {name} ready: {what}")
+                    ways[what] = work.peer(name, what == MEMORY, use.used, stack)
+            except RuntimeError as error:  # installed, but not in one piece
+                reason = f"{name}: {str(error).strip().splitlines()[-1]}"
+                if name in peers:
+                    raise UserError(f"--peer {reason}") from None
+                left_out.append(reason)
+                names.remove(name)
+                continue
+            contenders += [Contender(what, name, ways[what], note=_NOTES[name]) for what in ways]
         if row:
             batches = work.batches(work.source(is_kept=True))
             contenders += wait_contenders(batches, steps, backbone, weights, blocks, size, seed)

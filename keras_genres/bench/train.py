@@ -144,11 +144,13 @@ def bench_train(
     settings = resolve(load_settings().replace(changes))
     with use_cores(threads) as use, some_posters(data, posters, seed, note) as (found, where):
         task = _task(settings, found)
-        ways = {"ours": ours, "keras-fit": keras_fit}
+        # Whoever is no peer is a way of ours; each gets the task and returns
+        # seconds and further measures.
+        ways = {"ours": ours} | {name: _PEER_WAYS[name] for name in names}
         what = f"{backbone}, head, {epochs} epochs"
         contenders = [
-            Contender(what, name, _timed(ways[name], task), name == "ours", _NOTES[name])
-            for name in ["ours", *names]
+            Contender(what, name, _timed(way, task), name not in names, _NOTES[name])
+            for name, way in ways.items()
         ]
         timings = run_rounds(contenders, rounds, note)
         machine = describe_machine(use, peer_versions(PEERS, names))
@@ -248,6 +250,9 @@ def keras_fit(task):
     seconds = time.perf_counter() - started
     scores = np.asarray(model.predict(val, verbose=0), np.float32)
     return seconds, {"macro_f1": tuned_macro_f1(task.labels("val"), scores)}
+
+
+_PEER_WAYS = {"keras-fit": keras_fit}
 
 
 def _guide_model(settings):

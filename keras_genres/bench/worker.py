@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import traceback
@@ -100,6 +101,8 @@ def peak_mib():
 
 def main():
     """Answer requests, one JSON value a line, until stdin ends."""
+    # Ctrl-C reaches both processes, and the other one tells of it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Whatever a library prints goes to stderr: stdout is for answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
