@@ -33,6 +33,10 @@ _LESS = (
     "decodes each file in a plain loop and splits by scikit-learn on the first genre alone; no "
     "groups, no reasons, no conversions, nothing written"
 )
+_MEMORY = (
+    "peak memory is the whole process's, imported packages included: what tells is how it grows "
+    "with --posters"
+)
 
 
 def bench_prepare(posters=1000, rounds=3, threads=None, peers=(), seed=0, note=lambda line: None):
@@ -85,7 +89,7 @@ def bench_prepare(posters=1000, rounds=3, threads=None, peers=(), seed=0, note=l
         {"posters": f"{posters} (drawn, JPEG of {DRAWN_SIZE[0]} × {DRAWN_SIZE[1]})"}
         | {"rounds": rounds, "seed": seed},
         describe_machine(use, peer_versions(PEERS, names)),
-        [f"{one.who}: {one.note}" for one in contenders if one.note],
+        [f"{one.who}: {one.note}" for one in contenders if one.note] + [_MEMORY],
         left_out,
     )
 
