@@ -36,7 +36,10 @@ def hash_rows(filenames, labels, splits):
         f"{name}\t{bytes(row).decode()}\t{split}\n"
         for name, row, split in zip(filenames, digits, splits, strict=True)
     )
-    return hashlib.sha256("".join(rows).encode("utf-8", "surrogateescape")).hexdigest()
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(row.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)

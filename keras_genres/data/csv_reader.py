@@ -46,7 +46,7 @@ def read_table(path, *, images=None, id_column=None, ignore_unknown=False):
     ]
     source = Source(kind, _images_folder(path, images, [row[file_column] for row in rows]), [])
     source.ignored = ignored
-    entries, repeated = {}, []
+    entries, repeated, shared = {}, [], {}
     for row, genres in zip(rows, genre_sets, strict=True):
         name = _inside(row[file_column])
         if name is None:
@@ -55,6 +55,7 @@ def read_table(path, *, images=None, id_column=None, ignore_unknown=False):
         film = row[film_column].strip() if film_column is not None else ""
         films = frozenset([film] if film else [])
         known = entries.get(name)
+        genres = shared.setdefault(genres, genres)  # thousands of posters have the same few
         if known is None:
             extra = {title: row[column] for column, title in extra_columns}
             entries[name] = Entry(name, genres, films, extra)

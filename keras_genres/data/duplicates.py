@@ -26,7 +26,7 @@ SAME_THUMB = 0.88
 _SIDE = 32
 _BANDS = 4
 _BAND_BITS = 64 // _BANDS
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16  # pairs compared at a time
 
 
 def _dct_rows():

@@ -88,50 +88,57 @@ def prepare(
             skip=(out, scratch),
             jobs=jobs,
         )
-        rejected = [(_text(name), reason, detail) for name, reason, detail in found.rejected]
-        entries, inspections = _inspect_all(found, settings, jobs, rejected)
-        _require_some(entries, rejected, source)
-        looks = Looks.of([inspection.look for inspection in inspections])
-        firsts, pairs = same_pictures(looks, settings.near_duplicate_bits)
-        keep = _leave_out_stock(entries, firsts, pairs, settings, rejected)
-        links = find_links(entries, inspections, firsts, pairs, keep)
-        entries = [entries[i] for i in keep]
-        inspections = [inspections[i] for i in keep]
-        _require_some(entries, rejected, source)
-        groups = name_groups(entries, components(len(entries), [link[:2] for link in links]))
-        labels = np.array([[genre in e.genres for genre in GENRES] for e in entries], np.uint8)
-        splits = draw_splits(labels, groups, fractions, settings.seed)
-        names = _convert(found, entries, inspections, scratch, out, settings, jobs)
-        titles = list(dict.fromkeys(title for e in entries for title in e.extra))
-        write_posters(
-            scratch,
-            names,
-            labels,
-            splits,
-            groups,
-            settings.seed,
-            fractions,
-            {title: [e.extra.get(title, "") for e in entries] for title in titles},
-        )
-        write_csv(scratch / "rejected.csv", ("filename", "reason", "detail"), sorted(rejected))
-        together = write_groups(scratch, names, entries, splits, groups, links, found.conflicts)
-        facts = {
-            "tool_version": __version__,
-            "source": {"path": str(source), "kind": found.kind, "images": str(found.images)},
-            "settings": asdict(settings),
-            "posters": len(entries),
-            "genres_per_poster": tally(labels.sum(axis=1).tolist()),
-            "width": _spread([i.width for i in inspections]),
-            "height": _spread([i.height for i in inspections]),
-            "formats": tally(i.format for i in inspections),
-            "converted": tally(" ".join(i.oddities) for i in inspections if i.oddities),
-            "rejected": tally(reason for _, reason, _ in rejected),
-            "ignored_genres": dict(sorted(found.ignored.items())),
-            **together,
-            "notes": [*map(_text, found.notes), *_warnings(labels, splits, groups)],
-        }
-        write_json(scratch / FACTS, facts)
+        facts = _fill(scratch, out, source, found, settings, fractions, jobs)
+        del found  # what is known of each poster goes before the table is read again
     return Prepared(out, load_posters(out), facts)
+
+
+def _fill(scratch, out, source, found, settings, fractions, jobs):
+    """Write all files of a prepared folder into `scratch`; return its facts."""
+    rejected = [(_text(name), reason, detail) for name, reason, detail in found.rejected]
+    entries, inspections = _inspect_all(found, settings, jobs, rejected)
+    _require_some(entries, rejected, source)
+    looks = Looks.of([inspection.look for inspection in inspections])
+    firsts, pairs = same_pictures(looks, settings.near_duplicate_bits)
+    keep = _leave_out_stock(entries, firsts, pairs, settings, rejected)
+    links = find_links(entries, inspections, firsts, pairs, keep)
+    entries = [entries[i] for i in keep]
+    inspections = [inspections[i] for i in keep]
+    _require_some(entries, rejected, source)
+    groups = name_groups(entries, components(len(entries), [link[:2] for link in links]))
+    labels = np.array([[genre in e.genres for genre in GENRES] for e in entries], np.uint8)
+    splits = draw_splits(labels, groups, fractions, settings.seed)
+    names = _convert(found, entries, inspections, scratch, out, settings, jobs)
+    titles = list(dict.fromkeys(title for e in entries for title in e.extra))
+    write_posters(
+        scratch,
+        names,
+        labels,
+        splits,
+        groups,
+        settings.seed,
+        fractions,
+        {title: [e.extra.get(title, "") for e in entries] for title in titles},
+    )
+    write_csv(scratch / "rejected.csv", ("filename", "reason", "detail"), sorted(rejected))
+    together = write_groups(scratch, names, entries, splits, groups, links, found.conflicts)
+    facts = {
+        "tool_version": __version__,
+        "source": {"path": str(source), "kind": found.kind, "images": str(found.images)},
+        "settings": asdict(settings),
+        "posters": len(entries),
+        "genres_per_poster": tally(labels.sum(axis=1).tolist()),
+        "width": _spread([i.width for i in inspections]),
+        "height": _spread([i.height for i in inspections]),
+        "formats": tally(i.format for i in inspections),
+        "converted": tally(" ".join(i.oddities) for i in inspections if i.oddities),
+        "rejected": tally(reason for _, reason, _ in rejected),
+        "ignored_genres": dict(sorted(found.ignored.items())),
+        **together,
+        "notes": [*map(_text, found.notes), *_warnings(labels, splits, groups)],
+    }
+    write_json(scratch / FACTS, facts)
+    return facts
 
 
 def _guard(source, out, images, overwrite):

@@ -101,6 +101,7 @@ def load_posters(path):
     if not rows:
         raise UserError(f"{table} holds no posters. {_AGAIN}")
     columns = dict(zip(header, zip(*rows, strict=True), strict=True))
+    del rows  # a list of cells a poster, most of what this takes
     labels = _read_labels(table, columns)
     posters = Posters(
         root=Path(os.path.realpath(table.parent)),
