@@ -5,20 +5,44 @@ from click.testing import CliRunner
 
 from keras_genres import cli
 from keras_genres.bench.predict import DECODED, FILES, bench_predict
-from keras_genres.bench.train import bench_train
+from keras_genres.bench.train import bench_prefix, bench_train
 
 SMALL = {"backbone": "smallcnn", "size": (32, 32), "batch_size": 16}
 
 
-def test_train_gives_time_and_validation_f1_of_both(prepared):
-    found = bench_train(prepared, epochs=2, posters=80, rounds=1, precision="float32", **SMALL)
-    assert [one["who"] for one in found.timings] == ["ours", "keras-fit"]
+def test_train_gives_time_and_validation_f1_of_all(prepared):
+    found = bench_train(
+        prepared, epochs=2, posters=80, rounds=1, views=(2,), precision="float32", **SMALL
+    )
+    assert [one["who"] for one in found.timings] == [
+        "ours, on pixels",
+        "ours, 2 views",
+        "keras-fit",
+    ]
     for one in found.timings:
         assert one["seconds"] > 0 and 0 <= one["macro_f1"] <= 1
+    # As many views as epochs, of the training's seed: the same training.
+    pixels, kept, _ = found.timings
+    assert kept["macro_f1"] == pytest.approx(pixels["macro_f1"], abs=0.05)
     assert found.settings["precision"] == "float32"
-    measures = [one["measure"] for one in found.rows if one["against"] == "keras-fit"]
-    assert measures == ["time of the stage", "val macro F1, tuned, last epoch"]
+    shown = [one for one in found.rows if one["against"] == "keras-fit"]
+    assert [one["measure"] for one in shown] == 2 * [
+        "time of the stage",
+        "val macro F1, tuned, last epoch",
+    ]
     assert [line.split(":")[0] for line in found.left_out] == ["fastai", "timm"]
+
+
+def test_prefix_compares_epochs_with_open_blocks_to_ours_on_pixels(prepared):
+    found = bench_prefix(
+        prepared, unfreeze="block4", epochs=2, posters=80, rounds=1, views=(1,), **SMALL
+    )
+    shown = {one["against"]: one for one in found.rows if one["measure"].startswith("time of an")}
+    assert set(shown) == {"", "ours, on pixels", "keras-fit"}
+    kept = next(one for one in found.timings if one["who"] == "ours, 1 view")
+    # 55 posters in float16 and 25 in float32, 1,536 numbers each at the cut below block 4.
+    assert "55 in training" in found.settings["posters"]
+    assert kept["cache_mib"] == pytest.approx(1536 * (55 * 2 + 25 * 4) / 2**20)
 
 
 def test_predict_compares_scores_beside_speed(finished, prepared):

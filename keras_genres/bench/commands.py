@@ -118,21 +118,53 @@ def input(size, form, json_file, **values):
     _tell(bench_input(**values, note=_note), form, json_file)
 
 
+def _stage_options(command):
+    """Add what `train` and `prefix` share."""
+    for option in reversed(
+        (
+            _backbone(),
+            _posters(600),
+            click.option(
+                "--views",
+                type=click.IntRange(1),
+                multiple=True,
+                default=(1, 4),
+                show_default=True,
+                help="Views of the prefix cache; several are measured one by one.",
+            ),
+            click.option(
+                "--learning-rate", type=float, default=1e-3, show_default=True, help="Adam's."
+            ),
+            click.option(
+                "--precision",
+                default="auto",
+                show_default=True,
+                help="auto, float32, bfloat16 or float16.",
+            ),
+            _options("data", "size", "batch_size", "threads", "weights"),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def _epochs(default):
+    return click.option(
+        "--epochs", type=click.IntRange(1), default=default, show_default=True, help="Of the stage."
+    )
+
+
 @bench.command()
-@_backbone()
-@_posters(600)
+@_epochs(10)
 @click.option(
-    "--epochs", type=click.IntRange(1), default=3, show_default=True, help="Epochs of the stage."
+    "--unfreeze", default="none", show_default=True, help="Blocks trained besides the head."
 )
-@click.option(
-    "--precision", default="auto", show_default=True, help="auto, float32, bfloat16 or float16."
-)
-@_options("data", "size", "batch_size", "threads", "weights")
+@_stage_options
 def train(size, form, json_file, **values):
-    """The head's stage on a frozen backbone, validation included.
+    """A whole stage, validation and the computing of the prefix cache included.
 
     \b
-        keras-genres bench train --data data/ --weights mobilenetv2_notop.weights.h5 --epochs 10
+        keras-genres bench train --data data/ --weights mobilenetv2_notop.weights.h5
     """
     _start_keras()
     from keras_genres.bench.posters import parse_size
@@ -140,6 +172,24 @@ def train(size, form, json_file, **values):
 
     values["size"] = parse_size(size) if size else None
     _tell(bench_train(**values, note=_note), form, json_file)
+
+
+@bench.command()
+@_epochs(3)
+@click.option("--unfreeze", help="Blocks trained besides the head; default: the backbone's.")
+@_stage_options
+def prefix(size, form, json_file, **values):
+    """Epochs with open blocks, with and without the prefix cache.
+
+    \b
+        keras-genres bench prefix --data data/ --backbone efficientnetb0 --unfreeze "block7,top"
+    """
+    _start_keras()
+    from keras_genres.bench.posters import parse_size
+    from keras_genres.bench.train import bench_prefix
+
+    values["size"] = parse_size(size) if size else None
+    _tell(bench_prefix(**values, note=_note), form, json_file)
 
 
 @bench.command()

@@ -4,8 +4,6 @@ import shutil
 import time
 from pathlib import Path
 
-import keras
-
 from keras_genres.artefact import metadata_of, write_metadata
 from keras_genres.data.table import load_posters, require_positives
 from keras_genres.errors import UserError
@@ -18,14 +16,14 @@ from keras_genres.input.pipeline import steps_per_epoch
 from keras_genres.model.freezing import count_parameters
 from keras_genres.model.weights import weights_hash
 from keras_genres.runs import Predictions, Run
-from keras_genres.training import callbacks, display
 from keras_genres.training.display import say
 from keras_genres.training.environment import describe_environment
 from keras_genres.training.interrupt import StopOnSignal
 from keras_genres.training.job import build_job, plain_copy, poster_sources
 from keras_genres.training.prefix import PrefixCache, keep_frozen
 from keras_genres.training.stages import resolve
-from keras_genres.training.trainee import kept_trainee, live_trainee
+from keras_genres.training.train import require_tensorboard, train
+from keras_genres.training.trainee import live_trainee
 
 _CHECKED_POSTERS = 100
 _SPACE_FACTOR = 4  # best weights, model.keras, SavedModel and the scratch of one of them
@@ -53,6 +51,8 @@ def fit(settings, data, out, overwrite=False):
     """
     started = time.perf_counter()
     settings = resolve(settings)
+    if settings.training.tensorboard:
+        require_tensorboard()
     posters = load_posters(data)
     require_positives(posters)
     with whole_folder(out, overwrite, mark="settings.yaml") as scratch:
@@ -64,7 +64,7 @@ def fit(settings, data, out, overwrite=False):
         sources = poster_sources(job)
         with StopOnSignal() as stop:
             prefix = keep_frozen(job, sources, stop)
-            early, score = _train(job, sources, prefix, run, stop)
+            early, score = train(job, sources, prefix, run, stop)
         _finish(job, score, run, early)
         environment = describe_environment() | {
             "data": str(Path(data).resolve()),
@@ -121,81 +121,6 @@ def dry_run(settings, data):
     return "\n".join(lines)
 
 
-def _train(job, sources, prefix, run, stop):
-    training = job.settings.training
-    last = job.stages[-1]
-    early = callbacks.MacroF1EarlyStopping(
-        training.monitor,
-        training.patience,
-        last.first_epoch,
-        run.checkpoints / "best.weights.h5",
-        job.network,
-    )
-    steps = steps_per_epoch(len(sources["train"]), training.batch_size)
-    try:
-        for stages in _fits(job.stages, prefix):
-            trainee = _begin(job, sources, prefix, stages)
-            hooks = [
-                stop,
-                *(callbacks.Unfreeze(stage, job.open, job.compile) for stage in stages[1:]),
-                callbacks.StepLR(job.stages, training.step_epochs, training.gamma),
-                callbacks.Validate(
-                    _validation(trainee, stop), job.posters.part("val").labels, job.loss
-                ),
-                early,
-                display.History(run.history_file, job.stages),
-                display.Progress(job.stages, steps, training.batch_size),
-            ]
-            if training.tensorboard:
-                hooks.append(_tensorboard(run.path / "tensorboard"))
-            trainee.model.fit(
-                trainee.batches,
-                steps_per_epoch=steps,
-                initial_epoch=stages[0].first_epoch,
-                epochs=stages[-1].first_epoch + stages[-1].epochs,
-                callbacks=hooks,
-                shuffle=False,  # the batches are shuffled already
-                verbose=0,
-            )
-    except BaseException as error:
-        if early.best_epoch is None:
-            kept = "Nothing was kept"
-        else:
-            (run.path / ".keep").touch()
-            kept = f"The weights of epoch {early.best_epoch + 1} and the history are in {run.path}"
-        if isinstance(error, KeyboardInterrupt):
-            raise UserError(f"Interrupted in the middle of training. {kept}.") from None
-        if not isinstance(error, UserError):
-            say(kept)
-        raise
-    early.take_best(job.network)
-    return early, trainee.score
-
-
-def _fits(stages, prefix):
-    """Return the stages of each `fit` call: those on pixels together, the others alone."""
-    fits = []
-    for stage in stages:
-        if fits and not {stage, fits[-1][-1]} & set(prefix.kept):
-            fits[-1].append(stage)
-        else:
-            fits.append([stage])
-    return fits
-
-
-def _begin(job, sources, prefix, stages):
-    first = stages[0]
-    job.open(first)
-    if first in prefix.kept:
-        trainee = kept_trainee(job, prefix.kept[first], first.first_epoch)
-    else:
-        trainee = live_trainee(job, sources, first.first_epoch)
-    job.compile(trainee.model, first.learning_rate)
-    if first is not job.stages[0]:
-        callbacks.say_unfroze(first)
-    return trainee
-
-
 def _finish(job, score, run, early):
     """Save scores, thresholds, model, export and report."""
     for part in ("val", "test"):
@@ -211,20 +136,6 @@ def _finish(job, score, run, early):
     _, difference, count = export(run, posters=checked)
     say(f"SavedModel: scores differ from Keras's by at most {difference:.1e} on {count} posters")
     write_report(run)
-
-
-def _validation(trainee, stop):
-    return lambda model: trainee.score("val", [stop])
-
-
-def _tensorboard(folder):
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError:
-        raise UserError(
-            "training.tensorboard needs a package: pip install 'keras-genres[tensorboard]'"
-        ) from None
-    return keras.callbacks.TensorBoard(folder)
 
 
 def _hash_of_weights(weights):

@@ -31,7 +31,9 @@ def keep_frozen(job, sources, stop):
     """
     prefix = PrefixCache(job, sources)
     if not prefix.find():
-        say(sources["train"].prepare())
+        said = sources["train"].prepare()
+        if said:
+            say(said)
         prefix.choose()
     try:
         prefix.fill(stop)

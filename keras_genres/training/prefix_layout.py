@@ -110,7 +110,9 @@ class Layout:
         }
 
     def _augment(self):
-        return dataclasses.asdict(self.job.settings.augment) | {"version": AUGMENT_VERSION}
+        found = dataclasses.asdict(self.job.settings.augment) | {"version": AUGMENT_VERSION}
+        del found["where"]  # the same posters, but for the rounding
+        return found
 
     def _fingerprints(self):
         if self._posters is None:
