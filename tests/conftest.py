@@ -1,8 +1,12 @@
 """Drawn posters, prepared once, and one real run that the tests read."""
 
+import os
 import shutil
 
 import pytest
+
+# As `start_keras` does, for tests that import TensorFlow themselves.
+os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
 
 TINY = (
     "model.backbone=smallcnn",

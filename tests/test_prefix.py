@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import TINY
-from test_fit import FIT, run_on_jax
+from test_fit import FIT, SPREAD, run_on_jax
 
 from keras_genres.data.table import load_posters
 from keras_genres.errors import UserError
@@ -224,18 +224,27 @@ def test_jax_trains_on_kept_activations(prepared, tmp_path, cache):
 
 
 @pytest.mark.slow
-def test_two_devices_train_on_kept_activations(prepared, tmp_path, cache, live):
-    from test_fit import SPREAD
-
-    code = SPREAD["tensorflow"] + FIT.format(
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_two_devices_train_on_kept_activations(prepared, tmp_path, cache, live, backend):
+    code = SPREAD[backend] + FIT.format(
         settings=[*FROZEN, "prefix.cache=on"], data=str(prepared), out=str(tmp_path / "run")
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ
+        | {"KERAS_BACKEND": backend, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     run = Run.open(tmp_path / "run")
-    assert float(history(run)[0]["loss"]) == pytest.approx(
-        float(history(live)[0]["loss"]), abs=2e-3
-    )
+    environment = json.loads(run.environment_file.read_text())
+    assert environment["devices"] == 2
+    assert sorted(environment["stages_on_kept_activations"]) == ["blocks", "head"]
+    if backend == "tensorflow":  # JAX draws other first weights
+        assert float(history(run)[0]["loss"]) == pytest.approx(
+            float(history(live)[0]["loss"]), abs=2e-3
+        )
 
 
 def test_bfloat16_networks_keep_bfloat16(prepared, tmp_path, cache):

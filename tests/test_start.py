@@ -2,6 +2,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 
 def run(code, **environment):
     return subprocess.run(
@@ -15,6 +17,17 @@ def run(code, **environment):
 def test_keras_starts_without_a_word_on_stderr():
     done = run("from keras_genres.training.start import start_keras; start_keras(); import keras")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(os.path.exists("/dev/nvidiactl"), reason="for machines without a GPU")
+def test_tensorflow_keeps_its_memory_unless_it_is_told_not_to():
+    code = "from keras_genres.training.start import start_keras; start_keras(); import os; "
+    code += "print(os.environ['TF_CPU_ALLOCATOR_USE_BFC'])"
+    environment = dict(os.environ)
+    environment.pop("TF_CPU_ALLOCATOR_USE_BFC", None)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
+    assert done.stdout.strip() == b"true"
+    assert run(code, TF_CPU_ALLOCATOR_USE_BFC="false").stdout.strip() == "false"
 
 
 def test_what_was_held_back_is_printed_when_the_import_fails():

@@ -69,6 +69,7 @@ def fit(settings, data, out, overwrite=False):
         environment = describe_environment() | {
             "data": str(Path(data).resolve()),
             "devices": job.device_count,
+            "stages_on_kept_activations": [stage.name for stage in prefix.kept],
             "posters": {part: len(source) for part, source in sources.items()},
             "weights_sha256": _hash_of_weights(job.settings.model.weights),
             "parameters": count_parameters(job.network)[1],

@@ -28,6 +28,7 @@ def start_keras():
     if "keras" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors come as exceptions
+    _keep_memory()
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as held:
@@ -43,3 +44,14 @@ def start_keras():
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+def _keep_memory():
+    """Let TensorFlow keep the memory of a step for the next one.
+
+    By default it gives each large tensor back to the system, which clears
+    the pages again for every step: on a CPU that is a third of the time. Where
+    there is a GPU, the network's memory is on it.
+    """
+    if not os.path.exists("/dev/nvidiactl"):
+        os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
