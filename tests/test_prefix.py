@@ -273,3 +273,12 @@ def test_posters_varied_on_the_device_train_as_in_the_pipeline(prepared, tmp_pat
     for kept, wanted in zip(history(run), history(live), strict=True):
         assert float(kept["loss"]) == pytest.approx(float(wanted["loss"]), abs=2e-3)
     assert "where: device" in run.settings_file.read_text()
+
+
+def test_a_folder_that_cannot_be_written_to_leaves_memory(prepared, tmp_path, capsys):
+    (tmp_path / "file").write_text("not a folder")
+    inside = f"input.cache_folder={tmp_path / 'file/inside'}"
+    fill(prepared, "prefix.cache=on", inside)
+    assert capsys.readouterr().err.count("in memory") == 3  # two stages, and decoded posters
+    with pytest.raises(UserError, match=r"cannot be written to. Set prefix"):
+        fill(prepared, "prefix.cache=on", "prefix.place=disk", inside)

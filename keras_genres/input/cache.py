@@ -66,7 +66,7 @@ def keep_decoded(paths, height, width, settings):
         key = fingerprint(paths, shape, settings.fit, DECODER_VERSION, tf.__version__)
         file = cache_folder(settings) / f"posters-{key[:32]}.uint8"
         is_there = file.exists() and file.stat().st_size == size
-        lack = None if is_there else _lack_of_room(file.parent, size)
+        lack = None if is_there else lack_of_room(file.parent, size)
         if lack is None:
             if not is_there:
                 _write(file, paths, shape, settings.fit)
@@ -170,7 +170,7 @@ def _remove_left_over(folder):
                 scratch.unlink()
 
 
-def _lack_of_room(folder, size):
+def lack_of_room(folder, size):
     """Return in words what a folder, made or not, lacks to hold `size` bytes, or `None`."""
     there = folder.absolute()
     while not there.exists():

@@ -1,15 +1,12 @@
 """Whether keeping the frozen part pays, and where there is room for it."""
 
-import shutil
-
-from keras_genres.input.cache import GIB, amount
+from keras_genres.input.cache import GIB, lack_of_room
 from keras_genres.training.display import format_seconds
 
 _LEAST_SECONDS = 20
 """Savings below this are not worth another way of training."""
 _LEAST_SHARE = 0.1
 """The same, as a share of the time the frozen part takes without a cache."""
-_SPARE = 2**28  # bytes left free on a disk
 
 
 def pays(epochs, without, cost):
@@ -58,15 +55,9 @@ def choose_place(settings, size, others, folder):
 def _disk_lacks(settings, size, folder):
     if size > settings.disk_gib * GIB:
         return f"over prefix.disk_gib={settings.disk_gib:g}"
-    there = folder.absolute()
-    while not there.exists():
-        there = there.parent
     # What earlier runs keep there may be removed to make room.
     old = sum(path.stat().st_size for path in folder.glob("prefix-*")) if folder.exists() else 0
-    free = shutil.disk_usage(there).free
-    if size + _SPARE > free + old:
-        return f"too much for {there}, which has {amount(free)} free"
-    return None
+    return lack_of_room(folder, max(0, size - old))
 
 
 def count_epochs(count):
