@@ -6,6 +6,7 @@ to say what changed when two hashes differ.
 """
 
 import hashlib
+import itertools
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -22,7 +23,7 @@ def hash_rows(filenames, labels, splits):
     """Return the SHA-256 over the sorted (filename, labels, split) rows.
 
     Args:
-        filenames: Sequence of `posters` strings.
+        filenames: The posters' names; may be an iterator.
         labels: 0/1 array of shape `(posters, genres)`.
         splits: Sequence of `posters` strings, or one string for all.
 
@@ -30,7 +31,7 @@ def hash_rows(filenames, labels, splits):
         64 hexadecimal digits.
     """
     if isinstance(splits, str):
-        splits = [splits] * len(filenames)
+        splits = [splits] * len(labels)
     digits = (np.asarray(labels, dtype=np.uint8) + ord("0")).astype(np.uint8)
     rows = sorted(
         f"{name}\t{bytes(row).decode()}\t{split}\n"
@@ -70,20 +71,20 @@ class Split:
             fractions: Wanted share of each split.
         """
         labels = np.asarray(labels)
-        names, splits, groups = (
-            np.asarray(part, dtype=object) for part in (filenames, splits, groups)
-        )
+        splits = np.asarray(splits)
         parts = {}
         for part in SPLITS:
             rows = splits == part
+            # One after the other, since names and groups may be packed: see `Texts`.
+            names = itertools.compress(filenames, rows)
             counts = labels[rows].sum(axis=0).astype(int).tolist()
             parts[part] = {
                 "posters": int(rows.sum()),
-                "groups": len(set(groups[rows])),
-                "sha256": hash_rows(names[rows], labels[rows], part),
+                "groups": len(set(itertools.compress(groups, rows))),
+                "sha256": hash_rows(names, labels[rows], part),
                 "genres": dict(zip(GENRES, counts, strict=True)),
             }
-        return cls(hash_rows(names, labels, splits), int(seed), dict(fractions), parts)
+        return cls(hash_rows(filenames, labels, splits), int(seed), dict(fractions), parts)
 
     @classmethod
     def load(cls, path):

@@ -9,6 +9,7 @@ from PIL import Image, ImageEnhance
 
 from keras_genres.data.duplicates import (
     Looks,
+    Thumbs,
     components,
     look_of,
     same_pictures,
@@ -58,6 +59,21 @@ def test_near_hashes_of_unlike_thumbnails_are_no_pair():
     firsts, pairs = same_pictures(Looks(np.array([5, 5, 4], np.uint64), thumbs), BITS)
     assert firsts.tolist() == [0, 1, 2]
     assert len(pairs) == 0
+
+
+def test_thumbnails_in_a_file_are_as_good_as_an_array(tmp_path):
+    sizes = ((60, 90), (40, 60))
+    looks = looks_of([picture(seed).resize(size) for seed in range(8) for size in sizes])
+    thumbs = Thumbs(tmp_path)
+    for thumb in looks.thumbs:
+        thumbs.append(thumb.tobytes())
+    assert (thumbs[np.array([7, 0, 7])] == looks.thumbs[[7, 0, 7]]).all()
+    for one, two in zip(
+        same_pictures(looks, BITS), same_pictures(Looks(looks.hashes, thumbs), BITS), strict=True
+    ):
+        assert one.tolist() == two.tolist()
+    thumbs.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_exactly_the_pairs_within_so_many_bits_are_found():

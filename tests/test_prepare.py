@@ -1,6 +1,7 @@
 import csv
 import os
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from pictures import encoded, picture, write_csv, write_posters
 from PIL import Image
 
 from keras_genres.data import prepare as module
+from keras_genres.data.check import check
 from keras_genres.data.prepare import prepare
 from keras_genres.data.quality import load_picture
 from keras_genres.data.table import load_posters
@@ -308,6 +310,40 @@ def test_an_id_column_that_is_none_is_noticed(source, tmp_path):
     found = prepare(table, tmp_path / "data", PrepareSettings(val_fraction=0.1, test_fraction=0.1))
     assert found.facts["duplicates"]["largest_group"] == 20
     assert "The group film-x has 20 posters" in found.facts["notes"][-1]
+
+
+def draw_tiny(folder, count):
+    """Write `count` tiny posters of 1 to 3 genres and their CSV; return its path."""
+    images = folder / "images"
+    images.mkdir(parents=True)
+    rows = []
+    for number in range(count):
+        name = f"poster_{number:05}.jpg"
+        (images / name).write_bytes(encoded(picture(number, 16, 24)))
+        genres = {GENRES[number % 19], GENRES[number // 19 % 19], GENRES[number // 361 % 19]}
+        rows.append((name, "|".join(genres), f"tt{number:07}", f"Title {number}", 1900))
+    return write_csv(
+        folder / "labels.csv", ["filename", "genres", "imdb_id", "title", "year"], rows
+    )
+
+
+def peak_of(table, out):
+    """Return the peak of what Python and NumPy hold while `table` is prepared and checked."""
+    tracemalloc.start()
+    try:
+        prepare(table, out, jobs=1)
+        check(out)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_poster_more_takes_less_than_half_a_kilobyte(tmp_path):
+    # As objects it was 2.3 KB. What is needed whatever their number is the same twice.
+    few, many = (draw_tiny(tmp_path / str(count), count) for count in (300, 1500))
+    peak_of(few, tmp_path / "first")  # imports and caches
+    grown = peak_of(many, tmp_path / "many") - peak_of(few, tmp_path / "few")
+    assert grown / 1200 < 512
 
 
 @pytest.mark.slow

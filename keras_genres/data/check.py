@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 from keras_genres.data.groups import tally
-from keras_genres.data.table import FACTS, TABLE, load_posters
+from keras_genres.data.packed import TABLE, read_posters
+from keras_genres.data.table import FACTS
 from keras_genres.files import read_json
 from keras_genres.genres import GENRES
 from keras_genres.split import SPLITS
@@ -26,23 +27,22 @@ def check(path):
     Raises:
         UserError: If the table is damaged, or is not the one of `split.json`.
     """
-    posters = load_posters(path)
+    posters = read_posters(path, with_extra=False)
     facts = posters.root / FACTS
-    names = posters.filenames.tolist()
     counts = posters.labels.sum(axis=0).tolist()
     return {
         "folder": str(Path(path) if Path(path).is_dir() else Path(path).parent),
         "sha256": posters.split.sha256,
         "seed": posters.split.seed,
-        "posters": len(posters),
-        "groups": len(set(posters.groups.tolist())),
+        "posters": len(posters.labels),
+        "groups": int(posters.groups.numbers().max()) + 1,
         "splits": {name: posters.split.splits[name] for name in SPLITS},
         "genres": dict(zip(GENRES, counts, strict=True)),
         "genres_per_poster": tally(posters.labels.sum(axis=1).tolist()),
         "vanished": [
             name
-            for name, file in zip(names, posters.paths, strict=True)
-            if not os.path.isfile(file)
+            for name in posters.filenames
+            if not os.path.isfile(os.path.normpath(os.path.join(posters.root, name)))
         ],
         "prepare": read_json(facts) if facts.exists() else None,
     }

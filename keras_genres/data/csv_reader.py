@@ -8,10 +8,12 @@ import csv
 import posixpath
 import re
 from collections import Counter
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
-from keras_genres.data.source import Entry, Source, some
-from keras_genres.data.table import COLUMNS
+from keras_genres.data.packed import COLUMNS
+from keras_genres.data.source import GENRE_BIT, Rows, Source, some
 from keras_genres.errors import UserError
 from keras_genres.genres import GENRES, find_genre, parse_genre
 
@@ -23,59 +25,55 @@ FILM_COLUMNS = ("imdbid", "filmid", "movieid", "tmdbid", "tconst", "film", "id")
 
 def read_table(path, *, images=None, id_column=None, ignore_unknown=False):
     """Read a CSV of either kind. Arguments and errors as in `read_source`."""
-    path = Path(path)
-    header, rows = _read_csv(path)
-    keys = [_key(name) for name in header]
+    # The rows are read anew for each question: they never stand in memory together.
+    table = _Table(Path(path))
+    table.check()
+    header, keys = table.header, [_key(name) for name in table.header]
     file_column = next((keys.index(key) for key in FILE_COLUMNS if key in keys), None)
     if file_column is None:
         raise UserError(
             f"{path} has no `filename` column. Received the columns {', '.join(header)}."
         )
     film_column = _film_column(path, header, keys, id_column)
-    taken = {file_column, film_column}
-    kind, genre_sets, genre_columns, ignored = _genres_of(
-        path, header, keys, rows, file_column, taken, ignore_unknown
+    kind, genre_columns, ignored, genres_of = _find_genres(
+        table, keys, file_column, {file_column, film_column}, ignore_unknown
     )
-    extra_columns = [
-        (column, name)
+    extra_columns = {
+        name: column
         for column, name in enumerate(header)
         if column != file_column
         and column not in genre_columns
         and name not in COLUMNS
         and not _is_index(name)
-    ]
-    source = Source(kind, _images_folder(path, images, [row[file_column] for row in rows]), [])
-    source.ignored = ignored
-    entries, repeated, shared = {}, [], {}
-    for row, genres in zip(rows, genre_sets, strict=True):
+    }
+    rows, rejected = Rows(extra_columns), []
+    for row in table:
+        genres = genres_of(row)
         name = _inside(row[file_column])
         if name is None:
-            source.rejected.append((row[file_column], "outside the images folder", "not read"))
+            rejected.append((row[file_column], "outside the images folder", "not read"))
             continue
         film = row[film_column].strip() if film_column is not None else ""
-        films = frozenset([film] if film else [])
-        known = entries.get(name)
-        genres = shared.setdefault(genres, genres)  # thousands of posters have the same few
-        if known is None:
-            extra = {title: row[column] for column, title in extra_columns}
-            entries[name] = Entry(name, genres, films, extra)
-            continue
-        repeated.append(name)
-        if known.genres != genres:
-            source.conflicts.add(name)
-        known.genres |= genres
-        known.films |= films
-    if repeated:
+        rows.add(name, genres, film, {title: row[c] for title, c in extra_columns.items()})
+    folder = _images_folder(table.path, images, list(islice(rows.names, 200)))
+    count = len(rows.names)
+    entries, repeated = rows.entries()
+    source = Source(kind, folder, entries, rejected, ignored=dict(ignored))
+    if len(repeated):
+        names = [entries.names[row] for row in repeated[:4]]
         source.notes.append(
-            f"{len(repeated)} rows of {path.name} name a file again; such rows are one poster with "
-            f"the genres of all: {some(sorted(set(repeated)))}."
+            f"{count - len(entries)} rows of {table.path.name} name a file again; such "
+            f"rows are one poster with the genres of all: {some(names)}."
         )
-    source.entries = sorted(entries.values(), key=lambda entry: entry.name)
     return source
 
 
-def _genres_of(path, header, keys, rows, file_column, taken, ignore_unknown):
-    """Return `(kind, a set of genres for each row, columns read, unknown genres)`."""
+def _find_genres(table, keys, file_column, taken, ignore_unknown):
+    """Return `(kind, columns read, unknown genres -> count, function of a row)`.
+
+    The function returns the genres of a row as bits, and counts unknown ones.
+    """
+    path, header = table.path, table.header
     by_genre = {}
     for column, name in enumerate(header):
         genre = find_genre(name)
@@ -86,8 +84,9 @@ def _genres_of(path, header, keys, rows, file_column, taken, ignore_unknown):
     missing = [genre for genre in GENRES if genre not in by_genre]
     listed = next((keys.index(key) for key in GENRE_COLUMNS if key in keys), None)
     if missing and listed is not None:
-        sets, ignored = _from_list(path, rows, file_column, listed, ignore_unknown)
-        return "genres column", sets, {listed}, ignored
+        ignored = Counter()
+        count = partial(_from_list, path, file_column, listed, ignored if ignore_unknown else None)
+        return "genres column", {listed}, ignored, count
     if len(missing) == len(GENRES):
         raise UserError(
             f"{path} has no genres. Expected a `genres` column (Action|Drama) or the 19 genres as "
@@ -96,54 +95,57 @@ def _genres_of(path, header, keys, rows, file_column, taken, ignore_unknown):
     if missing:
         raise UserError(f"{path} lacks the genre columns {', '.join(missing)}.")
     columns = set(by_genre.values())
-    ignored = _unknown_columns(path, header, rows, columns | taken, ignore_unknown)
-    sets = _from_columns(path, rows, file_column, by_genre)
-    return "genre columns", sets, columns | {header.index(name) for name in ignored}, ignored
+    ignored = _unknown_columns(table, columns | taken, ignore_unknown)
+    columns |= {header.index(name) for name in ignored}
+    return "genre columns", columns, ignored, partial(_from_columns, path, file_column, by_genre)
 
 
-def _from_list(path, rows, file_column, listed, ignore_unknown):
-    sets, ignored = [], Counter()
-    for row in rows:
-        genres = set()
-        for name in split_genres(row[listed]):
-            genre = find_genre(name)
-            if genre is not None:
-                genres.add(genre)
-            elif ignore_unknown:
-                ignored[name] += 1
-            else:
-                _refuse(f"{path}, {row[file_column]}", name)
-        sets.append(frozenset(genres))
-    return sets, dict(ignored)
+def _from_list(path, file_column, listed, ignored, row):
+    """Return the genres of a row's list as bits; count unknown ones unless `ignored` is `None`."""
+    bits = 0
+    for name in split_genres(row[listed]):
+        genre = find_genre(name)
+        if genre is not None:
+            bits |= GENRE_BIT[genre]
+        elif ignored is not None:
+            ignored[name] += 1
+        else:
+            _refuse(f"{path}, {row[file_column]}", name)
+    return bits
 
 
-def _from_columns(path, rows, file_column, by_genre):
-    sets = []
-    for row in rows:
-        genres = set()
-        for genre, column in by_genre.items():
-            value = _BINARY.get(row[column].strip().lower())
-            if value is None:
-                raise UserError(
-                    f"{path}, {row[file_column]}: {genre} must be 0 or 1. Received: {row[column]!r}"
-                )
-            if value:
-                genres.add(genre)
-        sets.append(frozenset(genres))
-    return sets
+def _from_columns(path, file_column, by_genre, row):
+    """Return the genres of a row's 19 columns as bits."""
+    bits = 0
+    for genre, column in by_genre.items():
+        value = _BINARY.get(row[column].strip().lower())
+        if value is None:
+            raise UserError(
+                f"{path}, {row[file_column]}: {genre} must be 0 or 1. Received: {row[column]!r}"
+            )
+        if value:
+            bits |= GENRE_BIT[genre]
+    return bits
 
 
-def _unknown_columns(path, header, rows, known, ignore_unknown):
+def _unknown_columns(table, known, ignore_unknown):
     """Return further columns of 0 and 1, which can only be genres we do not have -> count."""
-    ignored = {}
-    for column, name in enumerate(header):
-        if column in known or name in COLUMNS or _is_index(name):
-            continue
-        values = [row[column].strip().lower() for row in rows]
-        if set(values) <= {"0", "1", "0.0", "1.0"} and {"1", "1.0"} & set(values):
-            if not ignore_unknown:
-                _refuse(path, name)
-            ignored[name] = sum(_BINARY[value] for value in values)
+    ones = {
+        column: 0
+        for column, name in enumerate(table.header)
+        if not (column in known or name in COLUMNS or _is_index(name))
+    }
+    for row in table:
+        for column in list(ones):
+            value = row[column].strip().lower()
+            if value in ("0", "1", "0.0", "1.0"):
+                ones[column] += _BINARY[value]
+            else:
+                del ones[column]
+    ignored = {table.header[column]: count for column, count in ones.items() if count}
+    for name in ignored:
+        if not ignore_unknown:
+            _refuse(table.path, name)
     return ignored
 
 
@@ -181,11 +183,11 @@ def _film_column(path, header, keys, wanted):
 
 
 def _images_folder(path, images, names):
+    """Return the folder of the pictures; `names` are a few of them."""
     if images is not None:
         if not Path(images).is_dir():
             raise UserError(f"There is no folder {images}. --images takes the folder of pictures.")
         return Path(images)
-    names = [name for name in map(_inside, names) if name][:200]
     beside, below = path.parent, path.parent / "images"
     found = {folder: sum((folder / name).is_file() for name in names) for folder in (beside, below)}
     return below if found[below] > found[beside] else beside
@@ -200,29 +202,47 @@ def _inside(name):
     return None if name in (".", "..") or name.startswith("../") else name
 
 
-def _read_csv(path):
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            file.seek(0)
-            cut = max(",;\t", key=first.count)
-            reader = csv.reader(file, delimiter=cut, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            rows = [row for row in reader if any(row)]
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path} is not UTF-8 (byte {error.start}). Save it again as CSV UTF-8."
-        ) from None
-    except (OSError, csv.Error) as error:
-        raise UserError(f"{path} is not a readable CSV: {error}.") from None
-    if not rows:
-        raise UserError(f"{path} holds no posters: it needs a header and at least one row.")
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(header):
+class _Table:
+    """A CSV whose rows can be gone through as often as needed, never held together."""
+
+    def __init__(self, path):
+        self.path = path
+        self.header = next(self._lines(), [])
+
+    def __iter__(self):
+        rows = self._lines()
+        next(rows)
+        return filter(any, rows)
+
+    def check(self):
+        """Raise a `UserError` unless there are rows, all of them as long as the header."""
+        number = 1
+        for number, row in enumerate(self if self.header else (), start=2):
+            if len(row) != len(self.header):
+                raise UserError(
+                    f"{self.path}, row {number} has {len(row)} cells, "
+                    f"the header has {len(self.header)}."
+                )
+        if number == 1:
             raise UserError(
-                f"{path}, row {number} has {len(row)} cells, the header has {len(header)}."
+                f"{self.path} holds no posters: it needs a header and at least one row."
             )
-    return header, rows
+
+    def _lines(self):
+        try:
+            with open(self.path, encoding="utf-8-sig", newline="") as file:
+                first = file.readline()
+                file.seek(0)
+                cut = max(",;\t", key=first.count)
+                reader = csv.reader(file, delimiter=cut, strict=True)
+                yield [name.strip() for name in next(reader, [])]
+                yield from reader
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"{self.path} is not UTF-8 (byte {error.start}). Save it again as CSV UTF-8."
+            ) from None
+        except (OSError, csv.Error) as error:
+            raise UserError(f"{self.path} is not a readable CSV: {error}.") from None
 
 
 def _key(name):

@@ -5,15 +5,16 @@ and a small thumbnail, by which they are confirmed: a hash alone takes two
 dark posters with a face in the middle for one.
 
 Source: Zauner, "Implementation and Benchmarking of Perceptual Image Hash
-Functions", 2010 (the DCT hash); Norouzi, Punjani & Fleet, "Fast Search in
-Hamming Space with Multi-Index Hashing", CVPR 2012 (the search).
+Functions", 2010 (the DCT hash).
 """
 
-import itertools
+import tempfile
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
+
+from keras_genres.data.hashes import near_hashes
 
 THUMB = 16
 """The thumbnail is this many pixels high and wide, grey."""
@@ -24,9 +25,7 @@ SAME_THUMB = 0.88
 """Smallest correlation of two thumbnails for one picture."""
 
 _SIDE = 32
-_BANDS = 4
-_BAND_BITS = 64 // _BANDS
-_CHUNK = 1 << 16  # pairs compared at a time
+_CHUNK = 512  # pairs of thumbnails compared at a time
 
 
 def _dct_rows():
@@ -62,7 +61,7 @@ class Looks:
     hashes: np.ndarray
     """uint64 array of shape `(posters,)`."""
     thumbs: np.ndarray
-    """uint8 array of shape `(posters, 16 * 16)`."""
+    """uint8 array of shape `(posters, 16 * 16)`, or a `Thumbs` that reads its rows from a file."""
 
     @classmethod
     def of(cls, looks):
@@ -70,6 +69,35 @@ class Looks:
         rows = np.frombuffer(b"".join(looks), np.uint8).reshape(-1, LOOK_BYTES)
         hashes = np.ascontiguousarray(rows[:, :8]).view(">u8").ravel().astype(np.uint64)
         return cls(hashes, rows[:, 8:])
+
+
+class Thumbs:
+    """Thumbnails in a file: few are ever looked at, those of near hashes.
+
+    Args:
+        folder: Where the file may be; it has no name there and goes when closed.
+    """
+
+    def __init__(self, folder):
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (open until `close`)
+
+    def append(self, thumb):
+        """Add the `THUMB * THUMB` bytes of a thumbnail at the end."""
+        self._file.write(thumb)
+
+    def __getitem__(self, rows):
+        """Return the thumbnails of an index array, shape `(rows, 16 * 16)`."""
+        size = THUMB * THUMB
+        wanted, places = np.unique(rows, return_inverse=True)
+        found = np.empty((len(wanted), size), dtype=np.uint8)
+        for place, row in enumerate(wanted.tolist()):
+            self._file.seek(row * size)
+            found[place] = np.frombuffer(self._file.read(size), dtype=np.uint8)
+        return found[places]
+
+    def close(self):
+        """Forget them."""
+        self._file.close()
 
 
 def same_pictures(looks, bits):
@@ -93,7 +121,7 @@ def same_pictures(looks, bits):
     firsts = _collapse(looks)
     leaders = np.flatnonzero(firsts == np.arange(len(firsts)))
     found = [np.empty((0, 2), dtype=np.int64)]
-    for one, two in _candidates(looks.hashes[leaders], bits):
+    for one, two in near_hashes(looks.hashes[leaders], bits):
         pairs = leaders[np.stack([one, two], axis=1)]
         found.append(pairs[_same_thumbs(looks.thumbs, pairs)])
     return firsts, np.unique(np.concatenate(found), axis=0)
@@ -108,21 +136,28 @@ def stock_pictures(firsts, pairs, films, least):
     Args:
         firsts: As `same_pictures` returns them.
         pairs: As `same_pictures` returns them.
-        films: For each poster the films it stands for, a sequence of strings.
+        films: For each poster the films it stands for, strings; may be an iterator.
         least: A picture of at least this many films is a stock picture.
 
     Returns:
         int array of shape `(posters,)`: the number of films that share the
         picture where it is a stock picture, else 0.
     """
+    shares = np.bincount(firsts, minlength=len(firsts)) > 1
+    shares[pairs.ravel()] = True
+    counts = np.zeros(len(firsts), dtype=int)
     own = {}
-    for poster, first in enumerate(firsts.tolist()):
-        own.setdefault(first, set()).update(films[poster])
+    for poster, (first, names) in enumerate(zip(firsts, films, strict=True)):
+        if shares[first]:
+            own.setdefault(int(first), set()).update(names)
+        else:
+            counts[poster] = len(set(names))
     around = {first: set(names) for first, names in own.items()}
     for one, two in pairs.tolist():
         around[one] |= own[two]
         around[two] |= own[one]
-    counts = np.array([len(around[first]) for first in firsts.tolist()], dtype=int)
+    for poster in np.flatnonzero(shares[firsts]):
+        counts[poster] = len(around[int(firsts[poster])])
     return np.where(counts >= least, counts, 0)
 
 
@@ -162,8 +197,8 @@ def thumb_likeness(thumbs, pairs):
 
 def _same_thumbs(thumbs, pairs):
     same = np.empty(len(pairs), dtype=bool)
-    for start in range(0, len(pairs), 4096):
-        rows = slice(start, start + 4096)
+    for start in range(0, len(pairs), _CHUNK):
+        rows = slice(start, start + _CHUNK)
         same[rows] = thumb_likeness(thumbs, pairs[rows]) >= SAME_THUMB
     return same
 
@@ -173,7 +208,10 @@ def _collapse(looks):
     firsts = np.arange(len(looks.hashes))
     order = np.argsort(looks.hashes, kind="stable")
     cuts = np.flatnonzero(np.diff(looks.hashes[order])) + 1
-    for rest in np.split(order, cuts):
+    starts, ends = np.append(0, cuts), np.append(cuts, len(order))
+    several = ends - starts > 1
+    for start, end in zip(starts[several], ends[several], strict=True):
+        rest = order[start:end]
         while len(rest) > 1:
             pairs = np.stack([np.full(len(rest), rest[0]), rest], axis=1)
             same = _same_thumbs(looks.thumbs, pairs)
@@ -181,59 +219,3 @@ def _collapse(looks):
             firsts[rest[same]] = rest[0]
             rest = rest[~same]
     return firsts
-
-
-def _candidates(hashes, bits):
-    """Yield index arrays `(one, two)`: every pair of hashes at most `bits` apart.
-
-    Of four bands of 16 bits at least one differs in no more than `bits // 4`
-    bits. So each band is looked up with every change of that many bits.
-    A pair may come more than once.
-    """
-    for band in range(_BANDS):
-        keys = (hashes >> np.uint64(band * _BAND_BITS)) & np.uint64(2**_BAND_BITS - 1)
-        order = np.argsort(keys, kind="stable")
-        # starts[k]: where key k begins among the sorted keys
-        starts = np.searchsorted(keys[order], np.arange(2**_BAND_BITS + 1, dtype=np.uint64))
-        for change in _changes(bits // _BANDS):
-            wanted = (keys ^ np.uint64(change)).astype(np.int64)
-            lows, counts = starts[wanted], starts[wanted + 1] - starts[wanted]
-            yield from _compare(hashes, order, lows, counts, bits)
-
-
-def _changes(bits):
-    """Return every 16-bit number with at most `bits` bits set."""
-    return [
-        sum(1 << place for place in places)
-        for count in range(bits + 1)
-        for places in itertools.combinations(range(_BAND_BITS), count)
-    ]
-
-
-def _compare(hashes, order, lows, counts, bits):
-    """Compare hash i with the `counts[i]` hashes from `lows[i]` on, in chunks of memory."""
-    ends = np.cumsum(counts)
-    start = 0
-    while start < len(counts):
-        done = ends[start - 1] if start else 0
-        # At least one row: a crowded bucket may be larger than a chunk.
-        stop = max(start + 1, int(np.searchsorted(ends, done + _CHUNK, side="right")))
-        rows = np.repeat(np.arange(start, stop), counts[start:stop])
-        within = np.arange(len(rows)) - np.repeat(
-            ends[start:stop] - counts[start:stop] - done, counts[start:stop]
-        )
-        others = order[lows[rows] + within]
-        keep = rows < others
-        rows, others = rows[keep], others[keep]
-        near = _popcount(hashes[rows] ^ hashes[others]) <= bits
-        yield rows[near], others[near]
-        start = stop
-
-
-_BITS_IN_16 = np.array([bin(value).count("1") for value in range(1 << 16)], dtype=np.uint8)
-
-
-def _popcount(values):
-    """Return how many bits are set in each of a 1-D uint64 array."""
-    parts = np.ascontiguousarray(values).view(np.uint16).reshape(-1, 4)
-    return _BITS_IN_16[parts].sum(axis=1, dtype=np.uint8)

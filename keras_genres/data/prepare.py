@@ -2,23 +2,24 @@
 
 import os
 import re
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from array import array
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from keras_genres import __version__
-from keras_genres.data.duplicates import Looks, components, same_pictures, stock_pictures
+from keras_genres.data.batches import map_files
+from keras_genres.data.duplicates import components, same_pictures, stock_pictures
+from keras_genres.data.findings import Findings
 from keras_genres.data.groups import find_links, name_groups, tally, write_groups
 from keras_genres.data.quality import inspect, load_picture
 from keras_genres.data.readers import read_source
 from keras_genres.data.splits import draw_splits, split_fractions
-from keras_genres.data.table import FACTS, Posters, load_posters, write_csv, write_posters
+from keras_genres.data.table import FACTS, load_posters, write_csv, write_posters
+from keras_genres.data.texts import Texts
 from keras_genres.errors import UserError
 from keras_genres.files import whole_folder, write_json
 from keras_genres.genres import GENRES
@@ -32,9 +33,13 @@ class Prepared:
     """A prepared folder."""
 
     folder: Path
-    posters: Posters
     facts: dict
     """What `prepare.json` holds; `check.format_check` prints it."""
+
+    @cached_property
+    def posters(self):
+        """The `Posters` as `load_posters` reads them back, at first use."""
+        return load_posters(self.folder)
 
 
 def prepare(
@@ -89,49 +94,53 @@ def prepare(
             jobs=jobs,
         )
         facts = _fill(scratch, out, source, found, settings, fractions, jobs)
-        del found  # what is known of each poster goes before the table is read again
-    return Prepared(out, load_posters(out), facts)
+    return Prepared(out, facts)
 
 
 def _fill(scratch, out, source, found, settings, fractions, jobs):
     """Write all files of a prepared folder into `scratch`; return its facts."""
     rejected = [(_text(name), reason, detail) for name, reason, detail in found.rejected]
-    entries, inspections = _inspect_all(found, settings, jobs, rejected)
+    findings = Findings(scratch)
+    try:
+        usable = _inspect_all(found, settings, jobs, findings, rejected)
+        entries = found.entries = found.entries.take(usable)
+        _require_some(entries, rejected, source)
+        firsts, pairs = same_pictures(findings.looks(), settings.near_duplicate_bits)
+        keep = _leave_out_stock(entries, firsts, pairs, settings, rejected)
+        links = find_links(entries, findings.digests(), firsts, pairs, keep)
+    finally:
+        findings.close()
+    entries = found.entries = entries.take(keep)
     _require_some(entries, rejected, source)
-    looks = Looks.of([inspection.look for inspection in inspections])
-    firsts, pairs = same_pictures(looks, settings.near_duplicate_bits)
-    keep = _leave_out_stock(entries, firsts, pairs, settings, rejected)
-    links = find_links(entries, inspections, firsts, pairs, keep)
-    entries = [entries[i] for i in keep]
-    inspections = [inspections[i] for i in keep]
-    _require_some(entries, rejected, source)
-    groups = name_groups(entries, components(len(entries), [link[:2] for link in links]))
-    labels = np.array([[genre in e.genres for genre in GENRES] for e in entries], np.uint8)
-    splits = draw_splits(labels, groups, fractions, settings.seed)
-    names = _convert(found, entries, inspections, scratch, out, settings, jobs)
-    titles = list(dict.fromkeys(title for e in entries for title in e.extra))
+    joined = ((int(one), int(other)) for pairs in links.values() for one, other in pairs)
+    groups = name_groups(entries, components(len(entries), joined))
+    labels = entries.labels()
+    splits = draw_splits(labels, groups.numbers, fractions, settings.seed)
+    kinds = [findings.kind(row) for row in keep]
+    names = _convert(found, kinds, scratch, out, settings, jobs)
     write_posters(
         scratch,
         names,
         labels,
         splits,
-        groups,
+        groups.of_posters(),
         settings.seed,
         fractions,
-        {title: [e.extra.get(title, "") for e in entries] for title in titles},
+        entries.extra,
     )
     write_csv(scratch / "rejected.csv", ("filename", "reason", "detail"), sorted(rejected))
-    together = write_groups(scratch, names, entries, splits, groups, links, found.conflicts)
+    together = write_groups(scratch, names, entries, splits, groups, links)
+    widths, heights = findings.sizes()[keep].T
     facts = {
         "tool_version": __version__,
         "source": {"path": str(source), "kind": found.kind, "images": str(found.images)},
         "settings": asdict(settings),
         "posters": len(entries),
         "genres_per_poster": tally(labels.sum(axis=1).tolist()),
-        "width": _spread([i.width for i in inspections]),
-        "height": _spread([i.height for i in inspections]),
-        "formats": tally(i.format for i in inspections),
-        "converted": tally(" ".join(i.oddities) for i in inspections if i.oddities),
+        "width": _spread(widths),
+        "height": _spread(heights),
+        "formats": tally(kind for kind, _ in kinds),
+        "converted": tally(" ".join(oddities) for _, oddities in kinds if oddities),
         "rejected": tally(reason for _, reason, _ in rejected),
         "ignored_genres": dict(sorted(found.ignored.items())),
         **together,
@@ -160,81 +169,69 @@ def _guard(source, out, images, overwrite):
 
 
 def _require_some(entries, rejected, source):
-    if not entries:
+    if not len(entries):
         is_elsewhere = any(reason == "missing" for _, reason, _ in rejected)
         hint = " Say where the pictures are with --images." if is_elsewhere else ""
         raise UserError(f"No poster of {source} can be used: {_reasons(rejected)}.{hint}")
 
 
-def _inspect_all(found, settings, jobs, rejected):
-    """Look at every file once; return the usable entries and their inspections."""
-    entries, inspections = [], []
+def _inspect_all(found, settings, jobs, findings, rejected):
+    """Look at every file once; return the indices of the usable entries, now in `findings`."""
+    usable = array("q")
     look = partial(inspect, max_megapixels=settings.max_megapixels)
-    # Threads: Pillow lets go of the interpreter lock while it decodes, and
-    # with a few more than there are cores they are as fast as processes.
-    pool = ThreadPoolExecutor(jobs)
-    progress = tqdm(total=len(found.entries), desc="Checking", unit="poster", disable=None)
-    try:
-        # In batches, so that Ctrl-C waits for few and no list of futures piles up.
-        for start in range(0, len(found.entries), _BATCH):
-            batch = found.entries[start : start + _BATCH]
-            paths = [found.images / entry.name for entry in batch]
-            for entry, inspection in zip(batch, pool.map(look, paths), strict=True):
-                reason, detail = inspection.reason, inspection.detail
-                if not reason and not entry.genres:
-                    reason, detail = "no genre", "no known genre is given"
-                if not reason and not _is_text(entry.name):
-                    reason, detail = "name not UTF-8", "rename the file"
-                if reason:
-                    rejected.append((_text(entry.name), reason, detail))
-                else:
-                    entries.append(entry)
-                    inspections.append(inspection)
-                progress.update()
-    finally:
-        progress.close()
-        pool.shutdown(cancel_futures=True)
-    return entries, inspections
-
-
-_BATCH = 256
+    entries = found.entries
+    paths = (found.images / name for name in entries.names)
+    seen = map_files(look, paths, jobs, len(entries), "Checking", "poster")
+    for row, inspection in enumerate(seen):
+        name, reason, detail = entries.names[row], inspection.reason, inspection.detail
+        if not reason and not entries.genres[row]:
+            reason, detail = "no genre", "no known genre is given"
+        if not reason and not _is_text(name):
+            reason, detail = "name not UTF-8", "rename the file"
+        if reason:
+            rejected.append((_text(name), reason, detail))
+        else:
+            usable.append(row)
+            findings.append(inspection)
+    return np.array(usable, dtype=np.int64)
 
 
 def _leave_out_stock(entries, firsts, pairs, settings, rejected):
     """Return the indices of the entries that show no stock picture."""
-    films = [entry.films or {entry.name} for entry in entries]
+    films = map(entries.films_or_name, range(len(entries)))
     shared = stock_pictures(firsts, pairs, films, settings.stock_films)
     for index in np.flatnonzero(shared):
         detail = f"{shared[index]} films share this picture"
-        rejected.append((entries[index].name, "stock picture", detail))
-    return np.flatnonzero(shared == 0).tolist()
+        rejected.append((entries.names[index], "stock picture", detail))
+    return np.flatnonzero(shared == 0)
 
 
-def _convert(found, entries, inspections, scratch, out, settings, jobs):
-    """Write plain copies of odd files; return every poster's name in the table."""
+def _convert(found, kinds, scratch, out, settings, jobs):
+    """Write plain copies of odd files; return every poster's name in the table, `Texts`."""
     images = os.path.realpath(found.images)
     base = Path(os.path.realpath(out.parent)) / out.name
     prefix = Path(os.path.relpath(images, base)).as_posix()
-    names, odd = [], []
-    for entry, inspection in zip(entries, inspections, strict=True):
-        if inspection.oddities:
-            stem = re.sub(r"[^\w.-]+", "_", os.path.splitext(entry.name)[0])[-60:]
-            digest = sha256(entry.name.encode()).hexdigest()[:8]
+    names, odd = Texts(), array("q")
+    for row, (name, (_, oddities)) in enumerate(zip(found.entries.names, kinds, strict=True)):
+        if oddities:
+            stem = re.sub(r"[^\w.-]+", "_", os.path.splitext(name)[0])[-60:]
+            digest = sha256(name.encode()).hexdigest()[:8]
             names.append(f"converted/{stem}-{digest}.png")
-            odd.append((found.images / entry.name, scratch / names[-1]))
+            odd.append(row)
         else:
             # "./" keeps a spreadsheet from taking a name for a formula.
-            names.append(f"./{entry.name}" if prefix == "." else f"{prefix}/{entry.name}")
+            names.append(f"./{name}" if prefix == "." else f"{prefix}/{name}")
     if odd:
         (scratch / "converted").mkdir()
         save = partial(_save_plain, max_megapixels=settings.max_megapixels)
-        with ThreadPoolExecutor(jobs) as pool:
-            done = pool.map(lambda pair: save(*pair), odd)
-            list(tqdm(done, total=len(odd), desc="Converting", unit="poster", disable=None))
+        pairs = ((found.images / found.entries.names[row], scratch / names[row]) for row in odd)
+        for _ in map_files(save, pairs, jobs, len(odd), "Converting", "poster"):
+            pass
     return names
 
 
-def _save_plain(path, copy, max_megapixels):
+def _save_plain(pair, max_megapixels):
+    path, copy = pair
     load_picture(path, max_megapixels).save(copy, "PNG")
 
 
@@ -245,11 +242,14 @@ def _warnings(labels, splits, groups):
         absent = [genre for genre, count in zip(GENRES, counts, strict=True) if count == 0]
         if absent:
             notes.append(f"No poster in {split} has the genre {', '.join(absent)}.")
-    group, size = Counter(groups).most_common(1)[0]
-    if size > max(10, len(groups) / 100):
+    sizes = np.bincount(groups.numbers)[groups.numbers]
+    first = int(np.argmax(sizes))
+    if sizes[first] > max(10, len(sizes) / 100):
+        group = groups.names[groups.numbers[first]]
         notes.append(
-            f"The group {group} has {size} posters: see in duplicates.csv whether they belong "
-            "together. An id column that is none, or pictures that look alike, make such groups."
+            f"The group {group} has {sizes[first]} posters: see in duplicates.csv whether they "
+            "belong together. An id column that is none, or pictures that look alike, make such "
+            "groups."
         )
     return notes
 

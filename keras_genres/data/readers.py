@@ -4,16 +4,18 @@ Genre folders are how the Kaggle set of the paper comes: one sub-folder per
 genre, and the same file in several. A poster's genres are the folders it is in.
 """
 
+import functools
 import hashlib
+import heapq
+import operator
 import os
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 
-from tqdm import tqdm
-
+from keras_genres.data.batches import map_files
 from keras_genres.data.csv_reader import read_table
-from keras_genres.data.source import Entry, Source, some
+from keras_genres.data.source import GENRE_BIT, Rows, Source, some
+from keras_genres.data.texts import Texts
 from keras_genres.errors import UserError
 from keras_genres.genres import find_genre, parse_genre
 
@@ -65,56 +67,71 @@ def read_folders(folder, *, ignore_unknown=False, skip=(), jobs=None):
             f"{folder} has no genre folders. Expected sub-folders such as {folder / 'Action'}, "
             f"each with posters.{hint}"
         )
-    source = Source("genre folders", folder, [])
-    files = []
+    rejected, ignored, shelves = [], {}, []
     for name in names:
         genre = find_genre(name) if ignore_unknown else parse_genre(name)
-        found = []
+        files = Texts()
         for file in _names(folder / name):
             if (folder / name / file).is_dir():
-                source.rejected.append((f"{name}/{file}", "sub-folder", "not read"))
+                rejected.append((f"{name}/{file}", "sub-folder", "not read"))
             else:
-                found.append((file, name, genre))
-        if not found:
+                files.append(file)
+        if not len(files):
             raise UserError(f"The genre folder {folder / name} is empty. Fill it or remove it.")
         if genre is None:
-            source.ignored[name] = len(found)
+            ignored[name] = len(files)
         else:
-            files += found
+            shelves.append((name, GENRE_BIT[genre], files))
     loose = [name for name in _names(folder) if not (folder / name).is_dir()]
-    source.rejected += [(name, "in no genre folder", "") for name in loose]
-    _merge_copies(source, files, jobs)
-    return source
+    rejected += [(name, "in no genre folder", "") for name in loose]
+    entries, notes = _merge_copies(folder, shelves, jobs)
+    return Source("genre folders", folder, entries, rejected, notes, ignored)
 
 
-def _merge_copies(source, files, jobs):
-    """Make one entry of the copies of a file: same name, same bytes, several folders."""
-    paths = [source.images / folder / file for file, folder, _ in files]
-    with ThreadPoolExecutor(jobs) as pool:
-        digests = list(
-            tqdm(
-                pool.map(_digest, paths, chunksize=64),
-                total=len(paths),
-                desc="Reading",
-                unit="file",
-                disable=None,
-            )
-        )
-    copies = {}
-    for (file, folder, genre), digest in zip(files, digests, strict=True):
-        # A file that cannot be read is itself only; the reason is found later.
-        copies.setdefault((file, digest or folder), []).append((folder, genre))
-    for (file, _), places in copies.items():
-        name = f"{min(folder for folder, _ in places)}/{file}"
-        source.entries.append(Entry(name, frozenset(genre for _, genre in places)))
-    source.entries.sort(key=lambda entry: entry.name)
-    variants = Counter(file for file, _ in copies)
-    twice = sorted(file for file, count in variants.items() if count > 1)
-    if twice:
-        source.notes.append(
-            f"{len(twice)} file names stand for different pictures in different genre folders, and "
+def _merge_copies(folder, shelves, jobs):
+    """Make one entry of the copies of a file: same name, same bytes, several folders.
+
+    Args:
+        folder: Where the genre folders are.
+        shelves: `(folder name, genre bit, file names)` of each genre folder, sorted by name.
+        jobs: Files read at a time.
+
+    Returns:
+        `(entries, notes)`.
+    """
+    rows, twice, several = Rows(), [], 0
+    total = sum(len(files) for _, _, files in shelves)
+    paths = (folder / shelves[place][0] / file for file, place in _by_file(shelves))
+    digests = map_files(_digest, paths, jobs, total, "Reading", "file")
+    # Folders are gone through side by side, so the copies of a file come together.
+    for file, places in groupby(_by_file(shelves), key=operator.itemgetter(0)):
+        copies = {}
+        for _, place in places:
+            # A file that cannot be read is itself only; the reason is found later.
+            copies.setdefault(next(digests) or place, []).append(place)
+        for alike in copies.values():
+            genres = functools.reduce(operator.or_, (shelves[place][1] for place in alike))
+            rows.add(f"{shelves[alike[0]][0]}/{file}", genres)
+        if len(copies) > 1:
+            several += 1
+            twice += [file] if len(twice) < 4 else []
+    notes = []
+    if several:
+        notes.append(
+            f"{several} file names stand for different pictures in different genre folders, and "
             f"are kept apart: {some(twice)}."
         )
+    digests.close()
+    return rows.entries()[0], notes
+
+
+def _by_file(shelves):
+    """Yield `(file name, index of its genre folder)` of every file, sorted."""
+
+    def of(place):
+        return ((file, place) for file in shelves[place][2])
+
+    return heapq.merge(*map(of, range(len(shelves))))
 
 
 def _names(folder):

@@ -11,6 +11,7 @@ from keras_genres.split import SPLITS
 
 # Smaller gains are far below a hundredth of a percentage point.
 _LEAST_GAIN = 1e-3
+_PART = 4096
 
 
 def split_fractions(settings):
@@ -40,7 +41,7 @@ def draw_splits(labels, groups, fractions, seed):
 
     Args:
         labels: 0/1 array of shape `(posters, genres)`.
-        groups: Group of each poster, strings.
+        groups: Group of each poster, strings or numbers that sort alike.
         fractions: Wanted share of each split, a dict.
         seed: Seed of the order among groups and of ties. The order of the
             posters does not count.
@@ -51,13 +52,15 @@ def draw_splits(labels, groups, fractions, seed):
     Raises:
         UserError: If there are too few groups to fill every split.
     """
-    names, which = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    names, which = np.unique(np.asarray(groups), return_inverse=True)
     sizes = np.bincount(which, minlength=len(names))
-    counts = np.zeros((len(names), np.shape(labels)[1]), dtype=np.int64)
-    np.add.at(counts, which, np.asarray(labels, dtype=np.int64))
+    # Nearly all groups are small, and then a byte holds each count.
+    counts = np.zeros((len(names), np.shape(labels)[1]), dtype=np.min_scalar_type(sizes.max()))
+    np.add.at(counts, which, np.asarray(labels, dtype=counts.dtype))
     shares = np.array([fractions[split] for split in SPLITS])
     chosen = _deal(counts, sizes, shares, np.random.default_rng(seed))
-    chosen = _even_out(np.column_stack([counts, sizes]), shares, chosen)
+    counts = np.column_stack([counts, sizes.astype(counts.dtype)])
+    chosen = _even_out(counts, shares, chosen)
     filled = np.bincount(chosen, minlength=len(SPLITS))
     if (filled == 0).any():
         empty = SPLITS[int(np.argmin(filled))]
@@ -73,7 +76,7 @@ def _deal(counts, sizes, shares, random):
     order = random.permutation(len(sizes))
     order = order[np.argsort(-sizes[order], kind="stable")]
     chance = random.random((len(sizes), len(shares)))
-    wants = np.outer(shares, counts.sum(axis=0)).astype(float)
+    wants = np.outer(shares, counts.sum(axis=0, dtype=np.int64)).astype(float)
     room = shares * sizes.sum()
     chosen = np.full(len(sizes), -1)
 
@@ -89,7 +92,7 @@ def _deal(counts, sizes, shares, random):
         room[best] -= sizes[group]
 
     while True:
-        left = counts[chosen < 0].sum(axis=0)
+        left = counts[chosen < 0].sum(axis=0, dtype=np.int64)
         if not left.any():
             break
         genre = int(np.argmin(np.where(left > 0, left, np.iinfo(np.int64).max)))
@@ -111,17 +114,23 @@ def _even_out(counts, shares, chosen):
         shares: Wanted share of each split.
         chosen: Split number of each group.
     """
-    chosen, counts = chosen.copy(), counts.astype(float)
-    wants = np.outer(shares, np.maximum(counts.sum(axis=0), 1))
-    over = np.stack([counts[chosen == s].sum(axis=0) for s in range(len(shares))]) - wants
-    groups = np.arange(len(chosen))
+    chosen = chosen.copy()
+    wants = np.outer(shares, np.maximum(counts.sum(axis=0, dtype=np.int64), 1))
+    over = np.stack([counts[chosen == s].sum(axis=0, dtype=float) for s in range(len(shares))])
+    over -= wants
     filled = np.bincount(chosen, minlength=len(shares))
     # (x ± c)² - x² = c² ± 2xc: the change of the sum when a group comes or goes
-    squares = counts**2 @ (1 / wants).T
+    squares = np.concatenate([part**2 @ (1 / wants).T for part in _parts(counts)])
+    change = np.empty_like(squares)
     for _ in range(len(chosen)):
-        double = counts @ (2 * over / wants).T
-        change = squares + double + (squares - double)[groups, chosen][:, None]
-        change[groups, chosen] = 0
+        start = 0
+        for part in _parts(counts):
+            double = part @ (2 * over / wants).T
+            rows = slice(start, start + len(part))
+            leaves = (squares[rows] - double)[np.arange(len(part)), chosen[rows]]
+            change[rows] = squares[rows] + double + leaves[:, None]
+            start += len(part)
+        change[np.arange(len(chosen)), chosen] = 0
         change[filled[chosen] == 1] = 0  # the last group of a split stays
         # Rounded, so that the last digits of a machine's arithmetic decide nothing.
         group, best = np.unravel_index(np.argmin(change.round(6)), change.shape)
@@ -134,3 +143,9 @@ def _even_out(counts, shares, chosen):
         filled[best] += 1
         chosen[group] = best
     return chosen
+
+
+def _parts(counts):
+    """Yield the rows as floats, a part at a time: all of them would take much memory."""
+    for start in range(0, len(counts), _PART):
+        yield counts[start : start + _PART].astype(float)

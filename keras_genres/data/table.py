@@ -12,17 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_genres.data.packed import COLUMNS, SPLIT_FILE, TABLE, read_posters
 from keras_genres.errors import UserError
 from keras_genres.files import whole_file
-from keras_genres.genres import GENRES, NUM_GENRES
+from keras_genres.genres import GENRES
 from keras_genres.split import SPLITS, Split
 
-TABLE = "multilabel_posters.csv"
-SPLIT_FILE = "split.json"
 FACTS = "prepare.json"
-COLUMNS = ("filename", *GENRES, "split", "group")
-
-_AGAIN = "Run `keras-genres data prepare` to write it again."
 
 
 @dataclass(frozen=True)
@@ -89,31 +85,16 @@ def load_posters(path):
         UserError: If a file is missing, the table is not as `data prepare`
             writes it, or it is not the one `split.json` speaks of.
     """
-    path = Path(path)
-    table = path if path.suffix.lower() == ".csv" else path / TABLE
-    if not table.parent.is_dir():
-        raise UserError(f"There is no folder {table.parent}.")
-    header, rows = _read(table)
-    number = {name: column for column, name in enumerate(header)}
-    missing = [name for name in COLUMNS if name not in number]
-    if missing:
-        raise UserError(f"{table} lacks the columns {', '.join(missing)}. {_AGAIN}")
-    if not rows:
-        raise UserError(f"{table} holds no posters. {_AGAIN}")
-    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
-    del rows  # a list of cells a poster, most of what this takes
-    labels = _read_labels(table, columns)
-    posters = Posters(
-        root=Path(os.path.realpath(table.parent)),
-        filenames=np.array(columns["filename"]),
-        labels=labels,
-        splits=np.array(columns["split"]),
-        groups=np.array(columns["group"]),
-        split=_read_split(table),
-        extra={name: np.array(columns[name]) for name in header if name not in COLUMNS},
+    table = read_posters(path)
+    return Posters(
+        root=table.root,
+        filenames=table.filenames.array(),
+        labels=table.labels,
+        splits=np.array(SPLITS)[table.splits],
+        groups=table.groups.array(),
+        split=table.split,
+        extra={name: texts.array() for name, texts in table.extra.items()},
     )
-    _check(table, posters)
-    return posters
 
 
 def write_posters(folder, filenames, labels, splits, groups, seed, fractions, extra=None):
@@ -121,10 +102,10 @@ def write_posters(folder, filenames, labels, splits, groups, seed, fractions, ex
 
     Args:
         folder: Where to; it is made if missing.
-        filenames: Paths relative to `folder`, with `/` between folders.
+        filenames: Paths relative to `folder`, with `/` between folders, a list or `Texts`.
         labels: 0/1 array of shape `(posters, genres)`.
         splits: `train`, `val` or `test` for each poster.
-        groups: Group of each poster.
+        groups: Group of each poster, strings.
         seed: Seed the split was drawn with.
         fractions: Wanted share of `train`, `val` and `test`, a dict.
         extra: Further columns, name -> sequence of strings.
@@ -137,14 +118,14 @@ def write_posters(folder, filenames, labels, splits, groups, seed, fractions, ex
     if clash:
         raise ValueError(f"`extra` must not hold columns of the table. Received: {clash}")
     split = Split.of(filenames, labels, splits, groups, seed, fractions)
-    digits = np.asarray(labels, dtype=np.uint8).astype(str)
-    more = [[escape(value) for value in values] for values in extra.values()]
+    labels = np.asarray(labels, dtype=np.uint8)
+    more = [map(escape, values) for values in extra.values()]
     with whole_file(folder / TABLE) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*COLUMNS, *extra])
-        for row in zip(filenames, digits, splits, groups, *more, strict=True):
+        for row in zip(filenames, labels, splits, groups, *more, strict=True):
             name, genres, part, group, *rest = row
-            writer.writerow([name, *genres, part, group, *rest])
+            writer.writerow([name, *genres.tolist(), part, group, *rest])
     split.save(folder / SPLIT_FILE)
     return split
 
@@ -188,70 +169,3 @@ def write_csv(path, header, rows):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows([escape(cell) for cell in row] for row in rows)
-
-
-def _read(table):
-    try:
-        with open(table, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = next(reader, [])
-            rows = [row for row in reader if row]
-    except FileNotFoundError:
-        raise UserError(f"There is no {table}. Run `keras-genres data prepare` first.") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{table} is not a readable CSV: {error}. {_AGAIN}") from None
-    if len(set(header)) < len(header):
-        raise UserError(f"{table} has a column twice. {_AGAIN}")
-    for number, row in enumerate(rows, start=1):
-        if len(row) != len(header):
-            raise UserError(
-                f"{table}, poster {number} has {len(row)} cells, {len(header)} expected. {_AGAIN}"
-            )
-    return header, rows
-
-
-def _read_labels(table, columns):
-    labels = np.array([columns[genre] for genre in GENRES]).T
-    good = (labels == "0") | (labels == "1")
-    if not good.all():
-        row, genre = np.argwhere(~good)[0]
-        raise UserError(
-            f"{table}: {GENRES[genre]} of {columns['filename'][row]} must be 0 or 1. "
-            f"Received: {str(labels[row, genre])!r}"
-        )
-    return np.ascontiguousarray(labels == "1", dtype=np.uint8).reshape(-1, NUM_GENRES)
-
-
-def _read_split(table):
-    path = table.parent / SPLIT_FILE
-    if not path.exists():
-        raise UserError(f"There is no {path} beside {table.name}. {_AGAIN}")
-    return Split.load(path)
-
-
-def _check(table, posters):
-    unknown = sorted(set(posters.splits.tolist()) - set(SPLITS))
-    if unknown:
-        raise UserError(
-            f"{table}: split must be one of {', '.join(SPLITS)}. Received: {unknown[0]!r}"
-        )
-    names = posters.filenames.tolist()
-    if len(set(names)) < len(names) or "" in names:
-        twice = next(name for name in sorted(names) if not name or names.count(name) > 1)
-        raise UserError(f"{table} names the poster {twice!r} twice or not at all. {_AGAIN}")
-    split_of = {}
-    for group, split in zip(posters.groups.tolist(), posters.splits.tolist(), strict=True):
-        if split_of.setdefault(group, split) != split:
-            raise UserError(
-                f"{table}: the group {group!r} is in both {split_of[group]} and {split}: "
-                f"posters of one film or picture must not cross a split. {_AGAIN}"
-            )
-    wanted = posters.split
-    found = Split.of(
-        names, posters.labels, posters.splits, posters.groups, wanted.seed, wanted.fractions
-    )
-    if found.sha256 != wanted.sha256:
-        raise UserError(
-            f"{table} was changed after {SPLIT_FILE} was written: {wanted.difference(found)}. "
-            f"{_AGAIN}"
-        )
