@@ -105,7 +105,7 @@ def ours(labels, seed, jobs):
         shutil.rmtree(out, ignore_errors=True)
         with _watch() as found:
             prepared = prepare(labels, out, PrepareSettings(seed=seed), jobs=jobs)
-        return _rates(found, len(prepared.posters) + sum(prepared.facts["rejected"].values()))
+        return _rates(found, prepared.facts["posters"] + sum(prepared.facts["rejected"].values()))
 
     return run
 
