@@ -132,7 +132,7 @@ class PrefixCache:
         if missing >= live and not others:
             return False, (
                 f"{live} passes of a poster in {count_epochs(stage.epochs)} are fewer than the "
-                f"{missing} that {self.options.views} views take"
+                f"{missing} that {self.options.views} views take; fewer prefix.views pay sooner"
             )
         seconds = self.runner.seconds
         extra = seconds((*others, cut)) - (seconds(others) if others else 0.0)
@@ -150,7 +150,7 @@ class PrefixCache:
                 )
             return False, f"its activations take {amount(kept.size)}: {lack}"
         self.kept[stage] = self.layout.at(cut, self._folder_of(place))
-        where = "memory" if place == "memory" else self.folder
+        where = self.folder if place == "disk" else "memory" + (f" ({lack})" if lack else "")
         return True, f"{why}: {kept}, {amount(kept.size)} in {where}"
 
     def _folder_of(self, place):

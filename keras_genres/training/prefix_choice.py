@@ -37,7 +37,8 @@ def choose_place(settings, size, others, folder):
         folder: Folder of the disk cache.
 
     Returns:
-        `disk` or `memory`, or `None` if there is no room; and what is lacking.
+        `disk` or `memory`, or `None` if there is no room; and what is lacking
+        in the places that were passed over.
     """
     lacks = []
     if settings.place != "memory":
@@ -47,7 +48,7 @@ def choose_place(settings, size, others, folder):
         lacks.append(lack)
     if settings.place != "disk":
         if size + others <= settings.memory_gib * GIB:
-            return "memory", ""
+            return "memory", lacks[0] if lacks else ""
         lacks.append(f"over prefix.memory_gib={settings.memory_gib:g}")
     return None, " and ".join(lacks)
 

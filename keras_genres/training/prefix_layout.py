@@ -43,6 +43,11 @@ class Kept:
         """Posters still to be computed."""
         return sum(part.rows - part.done for part in self.all)
 
+    @property
+    def missing_size(self):
+        """Bytes still to be computed."""
+        return sum((part.rows - part.done) * part.row_size for part in self.all)
+
     def __str__(self):
         held_out = sum(part.rows for part in self.held_out.values())
         return (

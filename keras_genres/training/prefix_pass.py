@@ -53,6 +53,10 @@ class PrefixPass:
             self._make_room(on_disk)
             groups = [(name, group) for name, group in self._groups(kept) if group]
             total = sum(max(part.rows - part.done for _, part in group) for _, group in groups)
+            # A log shows no bar, and minutes of silence look like a hang.
+            done = sum(one.size - one.missing_size for one in kept)
+            from_there = f", going on from {amount(done)}" if done else ""
+            say(f"Computing the frozen part: {total} posters, views included{from_there}")
             bar = close.enter_context(
                 tqdm(total=total, desc="Frozen part", unit=" posters", disable=None)
             )
