@@ -224,13 +224,10 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 }
 
 
-@pytest.mark.parametrize("backend", SPREAD)
-def test_two_devices_share_the_batch_and_learn_as_one(prepared, finished, tmp_path, backend):
+def run_on_two_devices(backend, settings, data, out):
     if backend == "jax":
         pytest.importorskip("jax")
-    code = SPREAD[backend] + FIT.format(
-        settings=[*TINY], data=str(prepared), out=str(tmp_path / "run")
-    )
+    code = SPREAD[backend] + FIT.format(settings=[*settings], data=str(data), out=str(out))
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ
@@ -239,7 +236,12 @@ def test_two_devices_share_the_batch_and_learn_as_one(prepared, finished, tmp_pa
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    run = Run.open(tmp_path / "run")
+    return Run.open(out)
+
+
+@pytest.mark.parametrize("backend", SPREAD)
+def test_two_devices_share_the_batch_and_learn_as_one(prepared, finished, tmp_path, backend):
+    run = run_on_two_devices(backend, TINY, prepared, tmp_path / "run")
     assert json.loads(run.environment_file.read_text())["devices"] == 2
     rows = list(csv.DictReader(run.history_file.open()))
     assert float(rows[2]["loss"]) < float(rows[0]["loss"])

@@ -3,15 +3,13 @@
 import csv
 import json
 import os
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import TINY
-from test_fit import FIT, SPREAD, run_on_jax
+from test_fit import FIT, run_on_jax, run_on_two_devices
 
 from keras_genres.data.table import load_posters
 from keras_genres.errors import UserError
@@ -230,18 +228,8 @@ def test_jax_trains_on_kept_activations(prepared, tmp_path, cache):
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_two_devices_train_on_kept_activations(prepared, tmp_path, cache, live, backend):
-    code = SPREAD[backend] + FIT.format(
-        settings=[*FROZEN, "prefix.cache=on"], data=str(prepared), out=str(tmp_path / "run")
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ
-        | {"KERAS_BACKEND": backend, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    run = Run.open(tmp_path / "run")
+    settings = [*FROZEN, "prefix.cache=on"]
+    run = run_on_two_devices(backend, settings, prepared, tmp_path / "run")
     environment = json.loads(run.environment_file.read_text())
     assert environment["devices"] == 2
     assert sorted(environment["stages_on_kept_activations"]) == ["blocks", "head"]
@@ -252,8 +240,6 @@ def test_two_devices_train_on_kept_activations(prepared, tmp_path, cache, live, 
 
 
 def test_bfloat16_networks_keep_bfloat16(prepared, tmp_path, cache):
-    import keras
-
     try:
         run = fit(
             frozen("prefix.cache=on", "training.precision=bfloat16"), prepared, tmp_path / "r"

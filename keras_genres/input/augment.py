@@ -9,7 +9,7 @@ numbers give the same pixels.
 import tensorflow as tf
 
 from keras_genres.input.resample import moved_lanes, pixels_of
-from keras_genres.input.variation import LUMA, affine_maps, colour_changes
+from keras_genres.input.variation import LUMA, affine_maps, colour_changes, coloured
 
 AUGMENT_VERSION = 2
 """Rises when the pixels of any varied poster change: what is kept of them is then made anew."""
@@ -59,15 +59,4 @@ def _coloured(moved, gain, offset, mix):
 
     One compiled loop with the unpacking: each pixel is written once.
     """
-    pixels = pixels_of(moved)
-    if mix is not None:
-        pixels = sum(
-            pixels[..., channel, None] * mix[:, None, None, :, channel] for channel in range(3)
-        )
-    elif gain is not None:
-        pixels = pixels * gain[:, None, None, None]
-    else:
-        return pixels
-    if offset is not None:
-        pixels = pixels + offset[:, None, None, None]
-    return tf.clip_by_value(pixels, 0.0, 255.0)
+    return coloured(pixels_of(moved), gain, offset, mix, tf.clip_by_value)

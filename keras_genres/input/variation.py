@@ -139,3 +139,28 @@ def neighbours(positions, size, fill, ops):
     if fill == "reflect":
         return ops.maximum(before, 0), ops.minimum(before + 1, size - 1), part
     return before, before + 1, part
+
+
+def coloured(pixels, gain, offset, mix, clip):
+    """Return pixels changed in colour.
+
+    Args:
+        pixels: float32 tensor of shape `(posters, height, width, 3)`, 0–255.
+        gain, offset, mix: As `colour_changes` returns them.
+        clip: `tf.clip_by_value` or `keras.ops.clip`.
+
+    Returns:
+        Tensor of the same shape, within 0–255; `pixels` if nothing changes.
+    """
+    if mix is not None:
+        # Not a matrix product: GPUs round its factors to three digits.
+        pixels = sum(
+            pixels[..., channel, None] * mix[:, None, None, :, channel] for channel in range(3)
+        )
+    elif gain is not None:
+        pixels = pixels * gain[:, None, None, None]
+    else:
+        return pixels
+    if offset is not None:
+        pixels = pixels + offset[:, None, None, None]
+    return clip(pixels, 0.0, 255.0)

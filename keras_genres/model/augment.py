@@ -13,6 +13,7 @@ from keras_genres.input.variation import (
     NUM_UNIFORMS,
     affine_maps,
     colour_changes,
+    coloured,
     neighbours,
 )
 
@@ -81,19 +82,7 @@ def augment(images, uniforms, settings):
     if settings.contrast:
         means = ops.mean(ops.cast(images, "float32"), axis=(1, 2))
         grey = ops.sum(means * LUMA, axis=1)
-    gain, offset, mix = colour_changes(grey, uniforms, settings, ops)
-    if mix is not None:
-        # Not a matrix product: GPUs round its factors to three digits.
-        pixels = sum(
-            pixels[..., channel, None] * mix[:, None, None, :, channel] for channel in range(3)
-        )
-    elif gain is not None:
-        pixels = pixels * gain[:, None, None, None]
-    else:
-        return pixels
-    if offset is not None:
-        pixels = pixels + offset[:, None, None, None]
-    return ops.clip(pixels, 0.0, 255.0)
+    return coloured(pixels, *colour_changes(grey, uniforms, settings, ops), ops.clip)
 
 
 def _moved(images, uniforms, settings):

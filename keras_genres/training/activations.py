@@ -143,7 +143,8 @@ class Activations:
         try:
             said = json.loads(self.progress.read_text())["done"]
             # What was written after the last sync may be torn: it is written anew.
-            return min(int(said), self.partial.stat().st_size // self.row_size, self.rows - 1)
+            there = self.partial.stat().st_size // self.row_size
+            return max(0, min(int(said), there, self.rows - 1))
         except (OSError, ValueError, KeyError, TypeError):
             return 0
 
