@@ -41,14 +41,14 @@ def check(name):
     blocks = parse_unfreeze(backbone.block_names[-2], backbone)
     cuts = [find_cut(blocks, backbone), HEAD]
     whole = keras.ops.convert_to_numpy(network(images, training=False))
-    rows = build_prefix(network, backbone, cuts).predict_on_batch(images)
+    # Called as the whole is: a compiled pass rounds its sums in another order.
+    rows = build_prefix(network, backbone, cuts)(images, training=False)
     assert np.abs(whole[0] - whole[1]).max() > 1e-3, "no signal, nothing is compared"
     for cut, found in zip(cuts, rows, strict=True):
         assert found.shape == (3, cut_width(network, backbone, cut))
         tail = build_tail(network, backbone, cut)
         scores = keras.ops.convert_to_numpy(tail(found, training=False))
-        # A compiled pass rounds its sums in another order.
-        np.testing.assert_allclose(scores, whole, atol=2e-5)
+        np.testing.assert_allclose(scores, whole, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", SOME)
