@@ -14,8 +14,10 @@ import click
 from keras_genres import __version__
 from keras_genres.bench.commands import bench
 from keras_genres.errors import UserError
+from keras_genres.evaluation.commands import report, thresholds
 from keras_genres.files import explain_os_error
 from keras_genres.model.backbones import BACKBONES
+from keras_genres.options import format_option, overwrite_option, run_argument, settings_options
 from keras_genres.settings import PrepareSettings
 
 
@@ -42,18 +44,8 @@ def main():
     """Learn to tell the genres of films from their posters."""
 
 
-main.add_command(bench)
-
-format_option = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "csv", "json"]),
-    default="table",
-    show_default=True,
-    help="Form of the output.",
-)
-overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what is there.")
-run_argument = click.argument("run", type=click.Path())
+for command in (report, thresholds, bench):
+    main.add_command(command)
 
 
 @main.command()
@@ -164,55 +156,6 @@ def download():
     click.echo(f"Posters in {folder}; next: {prepare_command(folder)}")
 
 
-_SHORTCUTS = {
-    "weights": "model.weights",
-    "unfreeze": "training.unfreeze",
-    "jit": "training.jit",
-    "precision": "training.precision",
-    "seed": "training.seed",
-    "prefix_cache": "prefix.cache",
-}
-
-
-def settings_options(command):
-    """Add `--config`, `--set` and the shortcuts, resolved to `settings`."""
-    from functools import wraps
-
-    @wraps(command)
-    def wrapped(config, overrides, backbone, **values):
-        from keras_genres.settings import load_settings
-
-        short = {name: values.pop(name) for name in _SHORTCUTS}
-        # A shortcut is the most specific thing said, so it comes last.
-        overrides = [
-            *overrides,
-            f"model.backbone={backbone}",
-            *(f"{_SHORTCUTS[name]}={value}" for name, value in short.items() if value is not None),
-        ]
-        return command(settings=load_settings(config, overrides), **values)
-
-    for option in (
-        click.option("--seed", type=int, help="Short for --set training.seed=…"),
-        click.option("--precision", help="auto, float32, bfloat16 or float16."),
-        click.option("--jit", help="Compile with XLA: auto, on or off."),
-        click.option(
-            "--prefix-cache", help="Compute the frozen part once and keep it: auto, on or off."
-        ),
-        click.option("--unfreeze", help="all, none, or blocks: `blocks 4-6,top`, `block6`."),
-        click.option("--weights", help="imagenet, none, or a weight file of the backbone."),
-        click.option(
-            "--set",
-            "overrides",
-            multiple=True,
-            metavar="NAME=VALUE",
-            help="Change a setting, as in training.batch_size=64.",
-        ),
-        click.option("--config", type=click.Path(), help="YAML file of settings."),
-    ):
-        wrapped = option(wrapped)
-    return wrapped
-
-
 @main.command()
 @click.argument("backbone", type=click.Choice(sorted(BACKBONES)), metavar="BACKBONE")
 @click.option("--data", "folder", type=click.Path(), required=True, help="Prepared posters.")
@@ -242,46 +185,6 @@ def fit(settings, folder, out, dry_run, overwrite):
     run = fit(settings, folder, out or f"runs/{settings.model.backbone}", overwrite)
     click.echo(format_report(run))
     click.echo(f"Run folder: {run.path}")
-
-
-@main.command()
-@run_argument
-@click.option("--method", type=click.Choice(["exact", "grid"]), help="Default: the run's own.")
-@click.option("--grid-step", type=click.FloatRange(0.001, 0.5), help="Distance of the grid.")
-@format_option
-def thresholds(run, method, grid_step, form):
-    """Choose the thresholds of RUN again from its validation scores.
-
-    The report and the models in the run folder get the new thresholds too.
-    """
-    from keras_genres.artefact import update_thresholds
-    from keras_genres.evaluation.report import format_table, write_report
-    from keras_genres.evaluation.thresholds import sweep
-    from keras_genres.runs import Run
-
-    run = Run.open(run)
-    table = sweep(run, method, grid_step)
-    for model in update_thresholds(run):
-        click.echo(f"Carried the thresholds into {model}", err=True)
-    write_report(run)
-    click.echo(format_table(table, form))
-
-
-@main.command()
-@run_argument
-@click.option("--data", "folder", type=click.Path(), help="Refuse other data than these.")
-@format_option
-def report(run, folder, form):
-    """Write the tables and figures of RUN again from its saved scores."""
-    from keras_genres.evaluation.report import format_report, write_report
-    from keras_genres.runs import Run
-
-    run = Run.open(run)
-    if folder is not None:
-        from keras_genres.data.table import load_posters
-
-        run.split().require_same(load_posters(folder).split, str(run.path), folder)
-    click.echo(format_report(write_report(run), form))
 
 
 @main.command()

@@ -114,6 +114,10 @@ class Run:
         """Return the resolved `Settings` of the run."""
         return load_settings(self.settings_file)
 
+    def environment(self):
+        """Return what `environment.json` says of how the run was made; empty without the file."""
+        return read_json(self.environment_file) if self.environment_file.exists() else {}
+
     def split(self):
         """Return the `Split` the run was trained on."""
         return Split.load(self.split_file)

@@ -15,12 +15,15 @@ FLOORS = {
     "__main__": 4,
     "demo": 3,
     "bench": 3,
+    "experiments": 3,
+    "baselines": 2,
     "training": 2,
     "inference": 2,
     "evaluation": 2,
     "data": 2,
     "model": 1,
     "input": 1,
+    "options": 0,
 }
 FORBIDDEN = {
     "ground": {"keras", "tensorflow", "jax", "pandas", "sklearn", "matplotlib", "PIL", "click"},

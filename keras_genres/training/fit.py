@@ -29,7 +29,7 @@ _CHECKED_POSTERS = 100
 _SPACE_FACTOR = 4  # best weights, model.keras, SavedModel and the scratch of one of them
 
 
-def fit(settings, data, out, overwrite=False):
+def fit(settings, data, out, overwrite=False, facts=None):
     """Fine-tune a backbone and write a run folder, whole or not at all.
 
     Trains in one or two stages, goes back to the epoch with the best
@@ -42,6 +42,8 @@ def fit(settings, data, out, overwrite=False):
         data: Folder that `data prepare` wrote.
         out: Run folder to make.
         overwrite: Replace a run folder that is there.
+        facts: More to be said of the run in `environment.json`: `experiment`, its
+            `title` in tables, and how it was `cut` to size.
 
     Returns:
         The `Run`.
@@ -67,6 +69,7 @@ def fit(settings, data, out, overwrite=False):
             early, score = train(job, sources, prefix, run, stop)
         _finish(job, score, run, early)
         environment = describe_environment() | {
+            **(facts or {}),
             "data": str(Path(data).resolve()),
             "devices": job.device_count,
             "stages_on_kept_activations": [stage.name for stage in prefix.kept],

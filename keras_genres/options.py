@@ -1,0 +1,62 @@
+"""Options that several commands share."""
+
+import click
+
+format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="Form of the output.",
+)
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what is there.")
+run_argument = click.argument("run", type=click.Path())
+
+_SHORTCUTS = {
+    "weights": "model.weights",
+    "unfreeze": "training.unfreeze",
+    "jit": "training.jit",
+    "precision": "training.precision",
+    "seed": "training.seed",
+    "prefix_cache": "prefix.cache",
+}
+
+
+def settings_options(command):
+    """Add `--config`, `--set` and the shortcuts, resolved to `settings`."""
+    from functools import wraps
+
+    @wraps(command)
+    def wrapped(config, overrides, backbone, **values):
+        from keras_genres.settings import load_settings
+
+        short = {name: values.pop(name) for name in _SHORTCUTS}
+        # A shortcut is the most specific thing said, so it comes last.
+        overrides = [
+            *overrides,
+            f"model.backbone={backbone}",
+            *(f"{_SHORTCUTS[name]}={value}" for name, value in short.items() if value is not None),
+        ]
+        return command(settings=load_settings(config, overrides), **values)
+
+    for option in (
+        click.option("--seed", type=int, help="Short for --set training.seed=…"),
+        click.option("--precision", help="auto, float32, bfloat16 or float16."),
+        click.option("--jit", help="Compile with XLA: auto, on or off."),
+        click.option(
+            "--prefix-cache", help="Compute the frozen part once and keep it: auto, on or off."
+        ),
+        click.option("--unfreeze", help="all, none, or blocks: `blocks 4-6,top`, `block6`."),
+        click.option("--weights", help="imagenet, none, or a weight file of the backbone."),
+        click.option(
+            "--set",
+            "overrides",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Change a setting, as in training.batch_size=64.",
+        ),
+        click.option("--config", type=click.Path(), help="YAML file of settings."),
+    ):
+        wrapped = option(wrapped)
+    return wrapped
