@@ -15,9 +15,16 @@ from keras_genres import __version__
 from keras_genres.bench.commands import bench
 from keras_genres.errors import UserError
 from keras_genres.evaluation.commands import report, thresholds
+from keras_genres.experiments.commands import experiment
 from keras_genres.files import explain_os_error
 from keras_genres.model.backbones import BACKBONES
-from keras_genres.options import format_option, overwrite_option, run_argument, settings_options
+from keras_genres.options import (
+    format_option,
+    overwrite_option,
+    print_rows,
+    run_argument,
+    settings_options,
+)
 from keras_genres.settings import PrepareSettings
 
 
@@ -44,7 +51,7 @@ def main():
     """Learn to tell the genres of films from their posters."""
 
 
-for command in (report, thresholds, bench):
+for command in (report, thresholds, experiment, bench):
     main.add_command(command)
 
 
@@ -223,7 +230,7 @@ def backbones(form):
     """List the backbones with their parameters and blocks."""
     from keras_genres.model.backbones import list_backbones
 
-    _print_rows(list_backbones(), form)
+    print_rows(list_backbones(), form)
 
 
 @main.command()
@@ -241,7 +248,7 @@ def settings(form):
             default = "" if row["default"] is None else f" = {row['default']}"
             click.echo(f"{row['name']}{default}\n    {row['meaning']}")
     else:
-        _print_rows(rows, form)
+        print_rows(rows, form)
 
 
 @main.command()
@@ -254,23 +261,3 @@ def doctor():
         click.echo(f"{name:16}{finding}")
     for line in todo:
         click.echo(f"-> {line}")
-
-
-def _print_rows(rows, form):
-    """Print a list of dictionaries as an aligned table, CSV or JSON."""
-    if form == "json":
-        click.echo(json.dumps(rows, indent=2))
-        return
-    names = list(rows[0])
-    cells = [[str(row[name]) for name in names] for row in rows]
-    if form == "csv":
-        import csv
-        import sys
-
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerows([names, *cells])
-        return
-    widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
-    for row in [names, *cells]:
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo(line.rstrip())

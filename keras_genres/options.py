@@ -1,5 +1,7 @@
 """Options that several commands share."""
 
+import json
+
 import click
 
 format_option = click.option(
@@ -60,3 +62,23 @@ def settings_options(command):
     ):
         wrapped = option(wrapped)
     return wrapped
+
+
+def print_rows(rows, form):
+    """Print a list of dictionaries as an aligned table, CSV or JSON."""
+    if form == "json":
+        click.echo(json.dumps(rows, indent=2))
+        return
+    names = list(rows[0])
+    cells = [[str(row[name]) for name in names] for row in rows]
+    if form == "csv":
+        import csv
+        import sys
+
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerows([names, *cells])
+        return
+    widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
+    for row in [names, *cells]:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(line.rstrip())

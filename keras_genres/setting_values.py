@@ -101,9 +101,14 @@ def convert(name, value, hint):
 
 def explain_unknown(name, known):
     """Return the message for a setting that does not exist, with the near miss."""
+    near = explain_near(name, known)
+    return f"Unknown setting {name!r}.{near} `keras-genres settings` lists them all."
+
+
+def explain_near(name, known):
+    """Return ` Did you mean …?` for the known name nearest to `name`, or nothing."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"Unknown setting {name!r}.{hint} `keras-genres settings` lists them all."
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def read_yaml(path):

@@ -4,6 +4,8 @@ import shutil
 import time
 from pathlib import Path
 
+import keras
+
 from keras_genres.artefact import metadata_of, write_metadata
 from keras_genres.data.table import load_posters, require_positives
 from keras_genres.errors import UserError
@@ -29,7 +31,7 @@ _CHECKED_POSTERS = 100
 _SPACE_FACTOR = 4  # best weights, model.keras, SavedModel and the scratch of one of them
 
 
-def fit(settings, data, out, overwrite=False, facts=None):
+def fit(settings, data, out, overwrite=False, facts=None, start=None):
     """Fine-tune a backbone and write a run folder, whole or not at all.
 
     Trains in one or two stages, goes back to the epoch with the best
@@ -44,6 +46,7 @@ def fit(settings, data, out, overwrite=False, facts=None):
         overwrite: Replace a run folder that is there.
         facts: More to be said of the run in `environment.json`: `experiment`, its
             `title` in tables, and how it was `cut` to size.
+        start: A finished `Run` of the same network whose weights training begins with.
 
     Returns:
         The `Run`.
@@ -60,6 +63,8 @@ def fit(settings, data, out, overwrite=False, facts=None):
     with whole_folder(out, overwrite, mark="settings.yaml") as scratch:
         run = Run(scratch)
         job = build_job(settings, posters)
+        if start is not None:
+            begin_from(job, start)
         _require_space(scratch, job.network)
         write_text(run.settings_file, job.settings.to_yaml())
         posters.split.save(run.split_file)
@@ -69,7 +74,6 @@ def fit(settings, data, out, overwrite=False, facts=None):
             early, score = train(job, sources, prefix, run, stop)
         _finish(job, score, run, early)
         environment = describe_environment() | {
-            **(facts or {}),
             "data": str(Path(data).resolve()),
             "devices": job.device_count,
             "stages_on_kept_activations": [stage.name for stage in prefix.kept],
@@ -78,9 +82,27 @@ def fit(settings, data, out, overwrite=False, facts=None):
             "parameters": count_parameters(job.network)[1],
             "best_epoch": early.best_epoch + 1,
             "seconds": round(time.perf_counter() - started, 1),
+            **(facts or {}),
         }
         write_json(run.environment_file, environment)
     return Run(out)
+
+
+def begin_from(job, run):
+    """Give a job's network the weights of a finished run.
+
+    Args:
+        job: The `Job`.
+        run: The `Run`.
+
+    Raises:
+        UserError: If that run's network is another one.
+    """
+    weights = keras.models.load_model(run.model_file).get_weights()
+    wanted = [array.shape for array in job.network.get_weights()]
+    if [array.shape for array in weights] != wanted:
+        raise UserError(f"{run.model_file} is another network than {job.network.name}.")
+    job.network.set_weights(weights)
 
 
 def dry_run(settings, data):

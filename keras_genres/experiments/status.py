@@ -1,0 +1,99 @@
+"""Which experiments are done, and what came out."""
+
+from pathlib import Path
+
+from keras_genres.errors import UserError
+from keras_genres.experiments.table import find_experiments
+from keras_genres.files import read_json
+from keras_genres.runs import Run
+from keras_genres.split import Split
+
+
+def state_of(experiment, order):
+    """Return `done`, `cut off` or `to do`.
+
+    Raises:
+        UserError: If it was done on another split or with another cut.
+    """
+    out = order.path(experiment.name)
+    run = Run(out)
+    if run.environment_file.exists():
+        _require_same_cut(run, experiment, order)
+        return "done"
+    return "cut off" if partial_of(out).path.exists() else "to do"
+
+
+def _require_same_cut(run, experiment, order):
+    """Refuse to take a run for done that was made of other posters or with other settings."""
+    found, asked = run.environment().get("cut", ""), order.cut_of(experiment)
+    if run.split_file.exists():
+        wanted = Split.load(order.posters_folder() / "split.json")
+        if wanted.sha256 != run.split().sha256:
+            raise UserError(
+                f"{run.path} is of another split than the one asked for: "
+                f"{run.split().difference(wanted)}. Choose another --out, or remove it."
+            )
+    if found != asked:
+        raise UserError(
+            f"{run.path} was made with {_said(found)}, and {_said(asked)} is asked for. "
+            "Choose another --out, or remove it."
+        )
+
+
+def _said(cut):
+    return f"the cut {cut!r}" if cut else "no cut"
+
+
+def partial_of(out):
+    """Return the `Run` that an interrupted one left beside `out`."""
+    return Run(out.with_name(out.name + ".partial"))
+
+
+def epochs_of(run):
+    """Return how many epochs the history of a run has."""
+    if not run.history_file.exists():
+        return 0
+    return max(0, len(run.history_file.read_text(encoding="utf-8").splitlines()) - 1)
+
+
+def status(out, folder=None):
+    """Return a row for every experiment, and one more for each further seed.
+
+    Args:
+        out: Folder of the run folders.
+        folder: Folder of the experiment files; `None` for the usual place.
+
+    Returns:
+        List of dictionaries with `experiment`, `state`, `epochs`, `minutes`,
+        `val_macro_f1`, `test_macro_f1` and `cut`; empty text where nothing is known.
+    """
+    return [_row(run) for name in find_experiments(folder) for run in _runs_of(name, Path(out))]
+
+
+def _runs_of(name, out):
+    """Return the run of an experiment and those of other seeds."""
+    seeds = [path for path in out.glob(f"{name}-seed*") if _is_seed(path, name)]
+    return [Run(out / name), *map(Run, sorted(seeds))]
+
+
+def _is_seed(path, name):
+    return path.name.removeprefix(f"{name}-seed").isdigit()
+
+
+def _row(run):
+    names = ("state", "epochs", "minutes", "val_macro_f1", "test_macro_f1", "cut")
+    row = {"experiment": run.path.name} | dict.fromkeys(names, "") | {"state": "to do"}
+    partial = partial_of(run.path)
+    if run.environment_file.exists():
+        found = run.environment()
+        row |= {"state": "done", "epochs": epochs_of(run) or "", "cut": found.get("cut", "")}
+        if "seconds" in found:
+            row["minutes"] = f"{found['seconds'] / 60:.1f}"
+        for split in ("val", "test"):
+            file = run.report / f"{split}.json"
+            if file.exists():
+                score = read_json(file)["measures"]["tuned"]["macro_f1"]
+                row[f"{split}_macro_f1"] = f"{score:.3f}"
+    elif partial.path.exists():
+        row |= {"state": "cut off", "epochs": epochs_of(partial) or ""}
+    return row
