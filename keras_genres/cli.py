@@ -164,7 +164,12 @@ def download():
 
 
 @main.command()
-@click.argument("backbone", type=click.Choice(sorted(BACKBONES)), metavar="BACKBONE")
+@click.argument(
+    "backbone",
+    type=click.Choice(sorted(BACKBONES), case_sensitive=False),
+    metavar="[BACKBONE]",
+    required=False,
+)
 @click.option("--data", "folder", type=click.Path(), required=True, help="Prepared posters.")
 @click.option("--out", type=click.Path(), help="Run folder to make; default: runs/BACKBONE.")
 @click.option("--dry-run", is_flag=True, help="Show settings and stages, train one batch.")
@@ -172,6 +177,8 @@ def download():
 @overwrite_option
 def fit(settings, folder, out, dry_run, overwrite):
     """Fine-tune BACKBONE on prepared posters and write a run folder.
+
+    Without BACKBONE the --config file names it.
 
     \b
         keras-genres fit efficientnetv2s --data data/ --out runs/v2s

@@ -37,7 +37,7 @@ def settings_options(command):
         # A shortcut is the most specific thing said, so it comes last.
         overrides = [
             *overrides,
-            f"model.backbone={backbone}",
+            *_backbone_override(config, overrides, backbone),
             *(f"{_SHORTCUTS[name]}={value}" for name, value in short.items() if value is not None),
         ]
         return command(settings=load_settings(config, overrides), **values)
@@ -62,6 +62,30 @@ def settings_options(command):
     ):
         wrapped = option(wrapped)
     return wrapped
+
+
+def _backbone_override(config, overrides, backbone):
+    """Return the override that the argument BACKBONE is, and note what it overrules.
+
+    Raises:
+        click.UsageError: If nothing names a backbone.
+    """
+    from keras_genres.setting_values import read_yaml
+
+    named = {"--config": read_yaml(config).get("model.backbone")} if config else {}
+    for override in overrides:
+        name, _, value = override.partition("=")
+        if name.strip() == "model.backbone":
+            named["--set"] = value.strip()
+    named = {where: value for where, value in named.items() if value}
+    if backbone is None:
+        if not named:
+            raise click.UsageError("Missing argument 'BACKBONE', and --config names none.")
+        return []
+    for where, value in named.items():
+        if value != backbone:
+            click.echo(f"Note: {backbone} instead of {where}'s {value}", err=True)
+    return [f"model.backbone={backbone}"]
 
 
 def print_rows(rows, form):

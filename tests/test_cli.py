@@ -172,3 +172,19 @@ def test_a_full_disk_is_one_line(run, monkeypatch):
         "free some and try again.\n"
     )
     assert not run.report.exists()
+
+
+def test_fit_takes_the_backbone_of_the_config_file_unless_one_is_named(prepared, tmp_path):
+    (tmp_path / "mine.yaml").write_text("model:\n  backbone: smallcnn\n")
+    tiny = [part for each in TINY for part in ("--set", each) if "backbone" not in each]
+    base = ["fit", "--data", prepared, "--dry-run", "--config", tmp_path / "mine.yaml", *tiny]
+    result = call(*base)
+    assert result.exit_code == 0, result.output
+    assert "backbone: smallcnn" in result.stdout
+    result = call("fit", "MobileNetV2", *base[1:], "--weights", "none")
+    assert result.exit_code == 0, result.output
+    assert "backbone: mobilenetv2" in result.stdout
+    assert "mobilenetv2 instead of --config's smallcnn" in result.stderr
+    result = call("fit", "--data", prepared)
+    assert result.exit_code == 2
+    assert "Missing argument 'BACKBONE'" in result.output
