@@ -16,7 +16,7 @@ from keras_genres.evaluation.metrics import f1_from_counts, poster_values, ratio
 _CHUNK_CELLS = 4_000_000
 
 
-def resample_measures(labels, picks, groups, resamples=1000, seed=0, extra=None):
+def resample_measures(labels, picks, groups, resamples=1000, seed=0, extra=None, per_genre=False):
     """Return every measure of picks on resamples of the groups.
 
     The same groups and seed give the same resamples, so two models can be
@@ -31,38 +31,75 @@ def resample_measures(labels, picks, groups, resamples=1000, seed=0, extra=None)
         seed: Seed of the draws.
         extra: More values to be averaged over posters: name -> array of shape
             `(posters,)`.
+        per_genre: Also return `genre_f1`, of shape `(resamples, genres)`.
 
     Returns:
         Dictionary of float arrays of shape `(resamples,)`, with the names of
         `metrics.measures` and of `extra`.
     """
-    labels, picks = np.asarray(labels), np.asarray(picks)
-    values = poster_values(labels, picks) | (extra or {})
-    genres = labels.shape[1]
-    columns = [labels & picks, picks, labels, np.ones((len(labels), 1)), *_columns(values)]
+    picks, extra = {"": picks}, {"": extra}
+    return resample_models(labels, picks, groups, resamples, seed, extra, per_genre)[""]
+
+
+def resample_models(labels, picks, groups, resamples=1000, seed=0, extra=None, per_genre=False):
+    """Return `resample_measures` of several models, on the same resamples drawn once.
+
+    Args:
+        labels: 0/1 array of shape `(posters, genres)`.
+        picks: Model -> array of the same shape.
+        groups: Group of each poster, shape `(posters,)`.
+        resamples: Number of resamples.
+        seed: Seed of the draws.
+        extra: Model -> more values to be averaged over posters.
+        per_genre: Also return `genre_f1`, of shape `(resamples, genres)`.
+
+    Returns:
+        Model -> what `resample_measures` returns.
+    """
+    labels = np.asarray(labels)
+    genres, extra = labels.shape[1], extra or {}
+    picks = {model: np.asarray(part) for model, part in picks.items()}
+    values = {
+        model: poster_values(labels, part) | (extra.get(model) or {})
+        for model, part in picks.items()
+    }
+    columns = [labels, np.ones((len(labels), 1))]
+    for model, part in picks.items():
+        columns += [labels & part, part, *_columns(values[model])]
     sums = _sum_by_group(np.hstack(columns).astype(np.float64), groups)
     totals = np.concatenate(
         [weights @ sums for weights in _draw_weights(len(sums), resamples, seed)]
     )
-    hits, picked, positives = (totals[:, genres * i : genres * (i + 1)] for i in range(3))
+    positives, posters, start = totals[:, :genres], totals[:, genres, None], genres + 1
+    found = {}
+    for model, part in values.items():
+        hits, picked = (totals[:, start + genres * i :][:, :genres] for i in range(2))
+        start += 2 * genres
+        means = totals[:, start : start + len(part)] / posters
+        start += len(part)
+        found[model] = _averages(hits, picked, positives, per_genre)
+        found[model] |= dict(zip(part, means.T, strict=True))
+    return found
+
+
+def _averages(hits, picked, positives, per_genre):
     f1 = f1_from_counts(hits, picked, positives)
-    found = {
+    return ({"genre_f1": f1} if per_genre else {}) | {
         "micro_f1": f1_from_counts(hits.sum(1), picked.sum(1), positives.sum(1)),
         "macro_f1": f1.mean(axis=1),
         "weighted_f1": ratio((f1 * positives).sum(1), positives.sum(1)),
     }
-    means = totals[:, 3 * genres + 1 :] / totals[:, 3 * genres, None]
-    return found | dict(zip(values, means.T, strict=True))
 
 
 def percentile_interval(values, confidence=0.95):
     """Return `(low, high)`, between which the middle `confidence` of the values lies."""
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
+    low, high = _percentiles(values, confidence)
     return float(low), float(high)
 
 
-def bootstrap_intervals(labels, picks, groups, resamples=1000, confidence=0.95, seed=0, extra=None):
+def bootstrap_intervals(
+    labels, picks, groups, resamples=1000, confidence=0.95, seed=0, extra=None, per_genre=False
+):
     """Return a percentile interval for every measure of picks.
 
     Args:
@@ -74,6 +111,7 @@ def bootstrap_intervals(labels, picks, groups, resamples=1000, confidence=0.95, 
         seed: Seed of the draws.
         extra: More values to be averaged over posters: name -> array of shape
             `(posters,)`.
+        per_genre: Also return `genre_f1`, a `(low, high)` for each genre.
 
     Returns:
         Dictionary name -> `(low, high)`; empty without resamples, or with one
@@ -85,8 +123,18 @@ def bootstrap_intervals(labels, picks, groups, resamples=1000, confidence=0.95, 
     """
     if not resamples or len(np.unique(groups)) < 2:
         return {}
-    found = resample_measures(labels, picks, groups, resamples, seed, extra)
-    return {name: percentile_interval(values, confidence) for name, values in found.items()}
+    found = resample_measures(labels, picks, groups, resamples, seed, extra, per_genre)
+    of_genres = found.pop("genre_f1", None)
+    bounds = {name: percentile_interval(values, confidence) for name, values in found.items()}
+    if per_genre:
+        lows, highs = _percentiles(of_genres, confidence)
+        bounds["genre_f1"] = list(zip(lows.tolist(), highs.tolist(), strict=True))
+    return bounds
+
+
+def _percentiles(values, confidence):
+    tail = (1 - confidence) / 2
+    return np.quantile(values, [tail, 1 - tail], axis=0)
 
 
 def _columns(values):
