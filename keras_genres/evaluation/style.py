@@ -102,3 +102,9 @@ def place(figure, left, bottom, right, top, **options):
 def save_png(figure, path):
     """Write a figure as PNG, without the date and version that would change its bytes."""
     figure.savefig(path, dpi=PIXELS_PER_INCH, format="png", metadata={"Software": None})
+
+
+def save_svg(figure, path):
+    """Write a figure as SVG, text as outlines, without what would change its bytes."""
+    with matplotlib.rc_context({"svg.hashsalt": "keras-genres", "svg.fonttype": "path"}):
+        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
