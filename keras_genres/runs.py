@@ -140,13 +140,14 @@ class Run:
             )
         return found
 
-    def save_thresholds(self, thresholds, method, f1):
+    def save_thresholds(self, thresholds, method, f1, chosen_on="val"):
         """Write `thresholds.json`.
 
         Args:
             thresholds: Floats of shape `(genres,)`.
-            method: `exact`, or `grid` with its step, say `grid 0.05`.
+            method: `exact`, `grid` with its step, say `grid 0.05`, or `thresholds.FIXED`.
             f1: F1 of each genre on validation at its threshold.
+            chosen_on: Split whose posters chose them.
         """
         by_genre = {
             genre: {"threshold": float(threshold), "val_f1": float(score)}
@@ -156,7 +157,7 @@ class Run:
             self.thresholds_file,
             {
                 "method": method,
-                "chosen_on": "val",
+                "chosen_on": chosen_on,
                 "split_sha256": self.split().sha256,
                 "genres": by_genre,
             },

@@ -236,17 +236,18 @@ class Settings:
         return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
 
 
-def load_settings(config=None, overrides=()):
+def load_settings(config=None, overrides=(), recipe=None):
     """Resolve settings: defaults, then a YAML file, then `section.name=value` strings.
 
     Args:
         config: Path of a YAML file, or `None`.
         overrides: Strings such as `"training.batch_size=64"`.
+        recipe: Changes of the defaults, `{"section.name": value}`, that come before all else.
 
     Raises:
         UserError: For a file that cannot be read, an unknown name or an unfit value.
     """
-    settings = Settings()
+    settings = Settings().replace(recipe or {})
     if config is not None:
         settings = settings.replace(read_yaml(config))
     changes = {}

@@ -2,11 +2,18 @@
 
 import numpy as np
 
+from keras_genres.errors import UserError
 from keras_genres.evaluation.metrics import f1_from_counts, f1_per_genre, pick
+from keras_genres.files import read_json
 from keras_genres.genres import GENRES
 
 FALLBACK = 0.5
 """Threshold of a genre without a positive poster, where every cut has F1 0."""
+FIXED = "fixed picks"
+"""Method of a run that picks the same genres for every poster, with scores of 0 and 1.
+
+Chosen anew, its thresholds would pick all genres, whatever it stands for.
+"""
 
 
 def choose_thresholds(labels, scores):
@@ -119,10 +126,12 @@ def sweep(run, method=None, grid_step=None):
         val_f1_at_0.5, positives`.
 
     Raises:
-        UserError: If the run lacks validation scores or they are of another split.
+        UserError: If the run lacks validation scores or they are of another
+            split, or if its picks are fixed.
     """
     import pandas as pd
 
+    _require_choice(run)
     settings = run.settings().evaluation
     method = method or settings.thresholds
     step = settings.grid_step if grid_step is None else grid_step
@@ -144,6 +153,31 @@ def sweep(run, method=None, grid_step=None):
             "positives": found.labels.sum(axis=0, dtype=int),
         }
     )
+
+
+def save_fixed(run, chosen_on):
+    """Save thresholds of 0.5 for a run whose scores are picks, 0 or 1, the same for every poster.
+
+    Args:
+        run: The `Run`; its `thresholds.json` is replaced.
+        chosen_on: Split whose posters chose the picks.
+    """
+    found = run.predictions("val")
+    f1 = f1_per_genre(found.labels, pick(found.scores, FALLBACK))
+    run.save_thresholds([FALLBACK] * len(GENRES), FIXED, f1, chosen_on)
+
+
+def _require_choice(run):
+    try:
+        is_fixed = read_json(run.thresholds_file)["method"] == FIXED
+    except (UserError, KeyError, TypeError):  # missing or damaged: to be written anew
+        return
+    if is_fixed:
+        raise UserError(
+            f"{run.path} picks the same genres for every poster, so it has no thresholds to "
+            "choose: with any it would pick all genres, which is the row of `keras-genres "
+            "baseline constant --measure macro_f1`. Nothing was changed."
+        )
 
 
 def _best_cut(found, scores):

@@ -19,15 +19,21 @@ def describe_environment():
 
     from keras_genres.training.devices import gpus
 
+    return describe_machine() | {
+        "backend": keras.backend.backend(),
+        "gpus": [gpu.name for gpu in gpus()],
+    }
+
+
+def describe_machine():
+    """Return what of `describe_environment` is known without Keras."""
     return {
         "keras_genres": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": processor(),
         "cores": cores(),
-        "backend": keras.backend.backend(),
         "packages": versions(),
-        "gpus": [gpu.name for gpu in gpus()],
         "git_commit": git_commit(),
         "command": " ".join(["keras-genres", *sys.argv[1:]]),
     }

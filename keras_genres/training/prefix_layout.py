@@ -25,7 +25,7 @@ class Kept:
     cut: str
     """Where the network is cut."""
     views: list
-    """`Activations` of each varied copy of the training posters."""
+    """`Activations` of each varied copy of the training posters; may be none."""
     held_out: dict
     """Split name to `Activations` of its posters as they are."""
 
@@ -84,6 +84,31 @@ class Layout:
         """
         settings = self.job.settings
         options = settings.prefix
+        # A poster's variation depends on how many there are.
+        varied = {"seed": options.seed, "of": self.counts["train"], "augment": self._augment()}
+        kind = options.format
+        if kind == "auto":
+            kind = "bfloat16" if settings.training.precision == "bfloat16" else "float16"
+        rows_of = self._rows_of(cut, folder)
+        views = [rows_of("train", kind, view=view, **varied) for view in range(options.views)]
+        return Kept(cut, views, {part: rows_of(part, "float32") for part in HELD_OUT})
+
+    def plain(self, cut, folder):
+        """Return the `Kept` of a cut in which the posters of every split are as they are.
+
+        Those of validation and test are the ones of `at`.
+
+        Args:
+            cut: Name of the cut.
+            folder: Folder of the files; `None` for memory.
+
+        Raises:
+            UserError: If posters are missing.
+        """
+        rows_of = self._rows_of(cut, folder)
+        return Kept(cut, [], {part: rows_of(part, "float32") for part in self.counts})
+
+    def _rows_of(self, cut, folder):
         width = cut_width(self.job.network, self.backbone, cut)
         common = self._common(cut)
         posters = self._fingerprints()
@@ -92,13 +117,7 @@ class Layout:
             identity = common | {"posters": posters[part]} | more
             return Activations(identity, self.counts[part], width, kind, folder)
 
-        # A poster's variation depends on how many there are.
-        varied = {"seed": options.seed, "of": self.counts["train"], "augment": self._augment()}
-        kind = options.format
-        if kind == "auto":
-            kind = "bfloat16" if settings.training.precision == "bfloat16" else "float16"
-        views = [rows_of("train", kind, view=view, **varied) for view in range(options.views)]
-        return Kept(cut, views, {part: rows_of(part, "float32") for part in HELD_OUT})
+        return rows_of
 
     def _common(self, cut):
         settings = self.job.settings

@@ -14,7 +14,6 @@ from keras_genres.model.backbones import BACKBONES
 from keras_genres.model.cut import build_prefix
 from keras_genres.training.activations import make_room
 from keras_genres.training.display import say
-from keras_genres.training.prefix_layout import HELD_OUT
 
 
 class PrefixPass:
@@ -76,14 +75,15 @@ class PrefixPass:
 
     def _groups(self, kept):
         """Yield view or split, and the `(cut, Activations)` that a pass over it fills."""
-        for view in range(self.job.settings.prefix.views):
-            yield view, [(one.cut, one.views[view]) for one in kept if not one.views[view].is_whole]
-        for name in HELD_OUT:
-            found = [(one.cut, one.held_out[name]) for one in kept]
+        for view in range(max(len(one.views) for one in kept)):
+            found = [(one.cut, one.views[view]) for one in kept if view < len(one.views)]
+            yield view, [(cut, part) for cut, part in found if not part.is_whole]
+        for name in self.sources:
+            found = [(one.cut, one.held_out[name]) for one in kept if name in one.held_out]
             yield name, [(cut, part) for cut, part in found if not part.is_whole]
 
     def _fill_group(self, name, group, bar, stop):
-        prefix = self._prefix(tuple(cut for cut, _ in group), name not in HELD_OUT)
+        prefix = self._prefix(tuple(cut for cut, _ in group), is_varied=name not in self.sources)
         at = min(part.done for _, part in group)
         for images in self._batches(name, at):
             found = prefix.predict_on_batch(_arrays(images))
@@ -97,7 +97,7 @@ class PrefixPass:
 
     def _batches(self, name, start):
         settings = self.job.settings
-        if name in HELD_OUT:
+        if name in self.sources:
             return evaluation_batches(self.sources[name], self.batch_size, start)
         return view_batches(
             self.sources["train"],
