@@ -4,22 +4,50 @@ from pathlib import Path
 
 import pytest
 
-from keras_genres.settings import load_settings
+from keras_genres.setting_values import read_yaml
+from keras_genres.settings import describe_settings, load_settings
 from keras_genres.training.stages import resolve
 
-FILES = sorted((Path(__file__).parents[1] / "experiments").glob("*.yaml"))
+FOLDER = Path(__file__).parents[1] / "experiments"
+FILES = sorted(FOLDER.glob("*.yaml"))
+PAPER = {
+    "resnet50": (0, 50, "all", "bce"),
+    "resnet50_pos_weight": (0, 50, "all", "weighted_bce"),
+    "efficientnetb0": (10, 20, "blocks 6-7", "bce"),
+    "efficientnetv2s_blocks6-7": (10, 40, "block6,top", "bce"),
+    "efficientnetv2s_blocks4-7": (10, 90, "blocks 4-6,top", "bce"),
+    "vgg16_frozen": (10, 90, "none", "bce"),
+    "vgg16_finetuned": (10, 20, "block5", "bce"),
+}
+"""Epochs of both stages, blocks and loss of the paper's networks."""
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_experiment_loads_and_says_how_it_is_run(file):
-    resolve(load_settings(file, [f"model.backbone={file.stem}"]))
-    header = file.read_text(encoding="utf-8").partition("\nmodel:")[0]
-    for word in (f"keras-genres fit {file.stem}", "Cost:", "Score:"):
-        assert word in header
+    settings = load_settings(file)
+    resolve(settings)
+    assert read_yaml(file)["model.backbone"] == settings.model.backbone
+    text = file.read_text(encoding="utf-8")
+    for word in (f"keras-genres experiment run {file.stem} --data", "# Cost:", "# Score:"):
+        assert word in text.partition("\nmodel:")[0]
 
 
-def test_there_are_experiments():
-    assert FILES
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_an_experiment_holds_only_what_differs_from_the_defaults(file):
+    defaults = {name: default for name, default, _ in describe_settings()}
+    values = load_settings(file).to_dict()
+    for name in read_yaml(file).keys() - {"model.backbone"}:
+        section, _, key = name.partition(".")
+        assert values[section][key] != defaults[name], name
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_the_papers_networks_are_trained_as_the_paper_says(name):
+    training = resolve(load_settings(FOLDER / f"{name}.yaml")).training
+    found = (training.head_epochs, training.epochs, training.unfreeze, training.loss)
+    assert found == PAPER[name]
+    assert training.batch_size == 32
+    assert (training.step_epochs, training.gamma) == (15, 0.5)
 
 
 def test_the_views_experiment_prints_its_table(prepared):

@@ -24,7 +24,8 @@ def cut_posters(data, count, out, seed=0):
     """Write a prepared folder with about `count` of another's posters, and reuse one that is there.
 
     Every poster stays in its split, groups stay whole, and genres keep their
-    shares: each split is thinned as the splits themselves are drawn.
+    shares: each split is thinned as the splits themselves are drawn. No genre
+    of a split is lost.
 
     Args:
         data: Folder that `data prepare` wrote.
@@ -80,7 +81,13 @@ def _thin(posters, split, share, seed):
         raise UserError(
             f"{share:.1%} of the {len(rows)} {split} posters are too few. Keep more --posters."
         ) from None
-    return rows[drawn == SPLITS[0]]
+    kept = drawn == SPLITS[0]
+    # A genre of few posters may have lost them all, and then nothing could be trained.
+    for genre in np.flatnonzero(posters.labels[rows].any(axis=0)):
+        has = posters.labels[rows, genre] == 1
+        if not kept[has].any():
+            kept |= posters.groups[rows] == posters.groups[rows][has][0]
+    return rows[kept]
 
 
 def scale_epochs(settings, scale):
