@@ -17,6 +17,7 @@ from keras_genres.genres import GENRES
 from keras_genres.runs import Predictions, Run
 from keras_genres.split import Split
 
+TABLES = (".csv", ".json", "_side_by_side.csv")
 FIGURES = ["f1_per_genre", "genre_distribution", "history", "precision_recall", "thresholds"]
 
 
@@ -45,8 +46,10 @@ def warnings_of(run):
 
 
 def test_report_holds_tables_summaries_and_figures(finished):
-    wanted = ["test.csv", "test.json", "val.csv", "val.json"] + [f"{name}.png" for name in FIGURES]
-    assert sorted(contents(finished.report)) == sorted(wanted)
+    wanted = {f"{split}{end}" for split in ("val", "test") for end in TABLES} | {"report.md"}
+    found = set(contents(finished.report))
+    assert {name for name in found if not name.endswith((".png", ".svg"))} == wanted
+    assert {f"{name}.png" for name in FIGURES} <= found
 
 
 def test_report_is_replaced_by_the_same_bytes_in_another_process(run):
@@ -136,6 +139,9 @@ def test_summary_says_what_it_was_made_of(finished):
     low, high = summary["intervals"]["bounds"]["macro_f1"]
     assert low < summary["measures"]["tuned"]["macro_f1"] < high
     assert summary["intervals"]["bounds"]["top_3_hit"]
+    assert list(summary["intervals"]["genres"]) == list(GENRES)
+    low, high = summary["intervals"]["genres"]["Drama"]
+    assert low < summary["genres"]["Drama"]["f1"] < high
 
 
 def test_intervals_can_be_turned_off(tmp_path):
@@ -143,6 +149,8 @@ def test_intervals_can_be_turned_off(tmp_path):
     sweep(run)
     report = make_report(run)
     assert report.summaries["test"]["intervals"]["bounds"] == {}
+    assert report.summaries["test"]["intervals"]["genres"] == {}
+    write_report(run)
     assert "bootstrap" not in format_report(report)
 
 

@@ -16,7 +16,8 @@ from keras_genres.options import format_option, run_argument
 def thresholds(run, method, grid_step, form):
     """Choose the thresholds of RUN again from its validation scores.
 
-    The report and the models in the run folder get the new thresholds too.
+    The report and the models in the run folder get the new thresholds too;
+    `report --html` then makes the page again.
     """
     from keras_genres.artefact import update_thresholds
     from keras_genres.evaluation.report import format_table, write_report
@@ -27,22 +28,50 @@ def thresholds(run, method, grid_step, form):
     table = sweep(run, method, grid_step)
     for model in update_thresholds(run):
         click.echo(f"Carried the thresholds into {model}", err=True)
-    write_report(run)
+    write_report(run, note=_note)
     click.echo(format_table(table, form))
 
 
 @click.command()
 @run_argument
-@click.option("--data", "folder", type=click.Path(), help="Refuse other data than these.")
+@click.option(
+    "--data",
+    "folder",
+    type=click.Path(),
+    help="Prepared posters of the run; default: where they were when it was trained.",
+)
+@click.option("--html", is_flag=True, help="Also write report.html, one page to read and send.")
+@click.option(
+    "--by",
+    "columns",
+    multiple=True,
+    metavar="COLUMN",
+    help="Sort errors by this column of the data; default: year. May be repeated.",
+)
+@click.option(
+    "--duplicates",
+    is_flag=True,
+    help="Compare all posters for pictures on two sides of the split (minutes).",
+)
 @format_option
-def report(run, folder, form):
-    """Write the tables and figures of RUN again from its saved scores."""
+def report(run, folder, html, columns, duplicates, form):
+    """Write the tables and figures of RUN again from its saved scores.
+
+    \b
+        keras-genres report runs/v2s --html
+        keras-genres report runs/v2s --data data/ --by year --by language
+    """
+    from keras_genres.evaluation.posters import find_posters
     from keras_genres.evaluation.report import format_report, write_report
     from keras_genres.runs import Run
 
     run = Run.open(run)
-    if folder is not None:
-        from keras_genres.data.table import load_posters
+    posters = None if folder is None else find_posters(run, folder)[0]
+    made = write_report(run, posters, columns, html, duplicates, _note)
+    click.echo(format_report(made, form))
+    if html:
+        click.echo(f"Page: {run.report / 'report.html'}", err=True)
 
-        run.split().require_same(load_posters(folder).split, str(run.path), folder)
-    click.echo(format_report(write_report(run), form))
+
+def _note(line):
+    click.echo(f"Note: {line}", err=True)

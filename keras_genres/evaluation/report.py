@@ -7,9 +7,11 @@ import numpy as np
 
 from keras_genres.errors import UserError
 from keras_genres.evaluation import metrics
-from keras_genres.evaluation.alarms import find_warnings
+from keras_genres.evaluation.alarms import find_run_warnings, find_warnings
 from keras_genres.evaluation.intervals import bootstrap_intervals
 from keras_genres.evaluation.metrics import pick
+from keras_genres.evaluation.posters import choose_columns, find_posters
+from keras_genres.evaluation.side_by_side import side_by_side
 from keras_genres.evaluation.tables import format_report_table, format_table, plain, records
 from keras_genres.files import read_json, whole_folder, write_json, write_text
 from keras_genres.genres import GENRES
@@ -42,16 +44,20 @@ class Report:
         return list(dict.fromkeys(found))
 
 
-def make_report(run):
+def make_report(run, posters=None, crossing=None):
     """Return the `Report` of a run, from its predictions and thresholds.
 
     Args:
         run: The `Run`. Nothing is written.
+        posters: `Posters` the run was trained on, for warnings of what crosses
+            from training.
+        crossing: `twins.Crossing` of those posters, for the same.
 
     Raises:
         UserError: If predictions or thresholds are missing, damaged or of another split.
     """
-    thresholds, chosen = _thresholds(run)
+    thresholds, saved = _thresholds(run)
+    chosen = {key: saved.get(key) for key in ("method", "chosen_on")}
     found = {split: run.predictions(split) for split in SPLITS}
     for split, part in found.items():
         if not len(part.filenames):
@@ -72,21 +78,21 @@ def make_report(run):
             "thresholds": chosen,
             **summarise(part, thresholds, settings),
         }
+    of_run = find_run_warnings(run, found, thresholds, saved, posters, crossing)
     for split in SPLITS:
-        summaries[split]["warnings"] = find_warnings(split, found, summaries[split])
+        of_split = find_warnings(split, found, summaries[split])
+        summaries[split]["warnings"] = [*of_run, *of_split]
     return Report(tables, summaries, found)
 
 
 def _thresholds(run):
-    """Return the thresholds, and how they were chosen."""
+    """Return the thresholds, and all that `thresholds.json` holds."""
     if not run.thresholds_file.exists():
         raise UserError(
             f"There is no {run.thresholds_file}. Run `keras-genres thresholds {run.path}` "
             "to choose thresholds."
         )
-    thresholds = run.thresholds()
-    saved = read_json(run.thresholds_file)
-    return thresholds, {key: saved.get(key) for key in ("method", "chosen_on")}
+    return run.thresholds(), read_json(run.thresholds_file)
 
 
 def summarise(predictions, thresholds, settings):
@@ -99,8 +105,9 @@ def summarise(predictions, thresholds, settings):
 
     Returns:
         Dictionary with `measures` (by thresholds: `tuned` and `at_0.5`),
-        `ranking` (measures without thresholds), `intervals` (of `tuned` and of
-        the top-3 hit: low, high) and `genres`. What is not defined is `None`.
+        `ranking` (measures without thresholds), `intervals` (low and high of
+        `tuned` and of the top-3 hit: `bounds`; of each genre's tuned F1:
+        `genres`) and `genres`. What is not defined is `None`.
     """
     labels, scores = predictions.labels, predictions.scores
     picks = {"tuned": pick(scores, thresholds), "at_0.5": pick(scores, 0.5)}
@@ -114,7 +121,9 @@ def summarise(predictions, thresholds, settings):
         settings.confidence,
         settings.seed,
         extra={"top_3_hit": top_3},
+        per_genre=True,
     )
+    of_genres = intervals.pop("genre_f1", [])
     by_genre = zip(
         GENRES,
         metrics.f1_per_genre(labels, picks["tuned"]),
@@ -135,8 +144,9 @@ def summarise(predictions, thresholds, settings):
             "confidence": settings.confidence,
             "resamples": settings.resamples,
             "seed": settings.seed,
-            "bounds": {
-                name: np.round(pair, _INTERVAL_DIGITS).tolist() for name, pair in intervals.items()
+            "bounds": {name: _rounded(pair) for name, pair in intervals.items()},
+            "genres": {
+                genre: _rounded(pair) for genre, pair in zip(GENRES, of_genres, strict=False)
             },
         },
         "genres": {
@@ -152,29 +162,77 @@ def summarise(predictions, thresholds, settings):
     }
 
 
-def write_report(run):
+def _rounded(pair):
+    return np.round(pair, _INTERVAL_DIGITS).tolist()
+
+
+def write_report(run, posters=None, columns=None, html=False, duplicates=False, note=None):
     """Write `report/` of a run from its predictions and thresholds alone.
 
-    The folder is replaced whole. The same run folder gives the same bytes.
+    The folder is replaced whole. The same run folder and posters give the same bytes.
 
     Args:
         run: The `Run`.
+        posters: `Posters` it was trained on, for sheets of them and errors by
+            column; `None` to look where `environment.json` says they are, and
+            to leave these out if they are not there.
+        columns: Columns of the data to sort errors by; `None` or none for
+            `year` where the data have it.
+        html: Also write `report.html`, one page with everything.
+        duplicates: Also look at every poster for pictures that cross the split.
+        note: Called with a line that says what is left out.
 
     Returns:
         The `Report`.
 
     Raises:
-        UserError: If predictions or thresholds are missing, damaged or of another split.
+        UserError: If predictions or thresholds are missing, damaged or of
+            another split, or if the posters are asked for and not there.
     """
     from keras_genres.evaluation.figures import draw_figures
+    from keras_genres.evaluation.report_markdown import report_markdown
 
-    report = make_report(run)
+    if posters is None:
+        posters, line = find_posters(run)
+        if line and note is not None:
+            note(line)
+    columns = choose_columns(posters, columns)
+    crossing = _crossing(posters) if duplicates else None
+    report = make_report(run, posters, crossing)
     with whole_folder(run.report, overwrite=True) as folder:
         for split in SPLITS:
             write_text(folder / f"{split}.csv", format_table(report.tables[split], "csv"))
             write_json(folder / f"{split}.json", report.summaries[split])
-        draw_figures(run, report, folder)
+            table = format_table(side_by_side(report, split), "csv")
+            write_text(folder / f"{split}_side_by_side.csv", table)
+        if crossing is not None and crossing.pictures:
+            crossing.write(folder / "duplicates.csv")
+        drawn = _draw(draw_figures, run, report, folder, posters, columns)
+        write_text(folder / "report.md", report_markdown(run, report, drawn))
+        if html:
+            from keras_genres.evaluation.page import report_page
+
+            write_text(folder / "report.html", report_page(run, report, folder, drawn))
     return report
+
+
+def _draw(draw_figures, run, report, folder, posters, columns):
+    import inspect
+
+    if "posters" in inspect.signature(draw_figures).parameters:
+        return draw_figures(run, report, folder, posters=posters, columns=columns)
+    draw_figures(run, report, folder)
+    return sorted(path.stem for path in folder.glob("*.png"))
+
+
+def _crossing(posters):
+    from keras_genres.evaluation.twins import crossing_pictures
+
+    if posters is None:
+        raise UserError(
+            "--duplicates needs the posters the run was trained on. Name them with --data."
+        )
+    return crossing_pictures(posters)
 
 
 def format_report(run, form="table"):

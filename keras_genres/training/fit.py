@@ -85,6 +85,7 @@ def fit(settings, data, out, overwrite=False, facts=None, start=None):
             **(facts or {}),
         }
         write_json(run.environment_file, environment)
+        write_report(run, posters)  # the last, since it tells what the environment says
     return Run(out)
 
 
@@ -148,7 +149,7 @@ def dry_run(settings, data):
 
 
 def _finish(job, score, run, early):
-    """Save scores, thresholds, model, export and report."""
+    """Save scores, thresholds, model and export."""
     for part in ("val", "test"):
         rows = job.posters.part(part)
         Predictions(rows.filenames, rows.labels, score(part), rows.groups).save(
@@ -161,7 +162,6 @@ def _finish(job, score, run, early):
     checked = job.posters.part("val").paths[:_CHECKED_POSTERS]
     _, difference, count = export(run, posters=checked)
     say(f"SavedModel: scores differ from Keras's by at most {difference:.1e} on {count} posters")
-    write_report(run)
 
 
 def _hash_of_weights(weights):

@@ -1,0 +1,94 @@
+"""`report.md`: a report to be read in a repository."""
+
+from keras_genres.evaluation.about import about_run, cut_of, made_by, title_of
+from keras_genres.evaluation.explain import GLOSSARY, explain, explain_thresholds, headlines
+from keras_genres.evaluation.figure_texts import figure_texts
+from keras_genres.evaluation.markdown import escape_markdown, markdown_list, markdown_table
+from keras_genres.evaluation.metrics import AVERAGES
+from keras_genres.evaluation.side_by_side import side_by_side
+from keras_genres.genres import GENRES
+
+_HEADER = [
+    "",
+    "precision at 0.5",
+    "recall at 0.5",
+    "F1 at 0.5",
+    "precision tuned",
+    "recall tuned",
+    "F1 tuned",
+    "interval of F1",
+    "posters",
+]
+
+
+def report_markdown(run, report, drawn):
+    """Return a `Report` as Markdown.
+
+    Args:
+        run: The `Run`.
+        report: Its `Report`.
+        drawn: Names of the figures beside it.
+    """
+    parts = [f"# {escape_markdown(title_of(run))}", ""]
+    cut = cut_of(run)
+    if cut:
+        parts += [f"**Cut to size: {escape_markdown(cut)}.** A whole run has other numbers.", ""]
+    if report.warnings:
+        parts += ["## Before the numbers", "", markdown_list(report.warnings), ""]
+    parts += ["## Result", "", _headlines(report), "", markdown_list(explain(report)), ""]
+    parts += ["## What was trained", "", _pairs(about_run(run)), ""]
+    for split, name in (("test", "Test"), ("val", "Validation")):
+        parts += [f"## {name}, genre by genre", "", _genres(report, split), ""]
+    parts += ["## Thresholds", "", *explain_thresholds(report), "", _thresholds(report), ""]
+    parts += ["## Figures", "", *_figures(drawn)]
+    parts += ["## How it was made", "", _pairs(made_by(run)), ""]
+    parts += ["## Words", "", *(f"- **{term}**: {meaning}" for term, meaning in GLOSSARY)]
+    return "\n".join(parts) + "\n"
+
+
+def _headlines(report):
+    rows = [
+        [row["name"], f"{row['value']:.3f}", _pair(row["low"], row["high"]), row["meaning"]]
+        for row in headlines(report)
+    ]
+    return markdown_table([["test", "", "interval", ""], *rows])
+
+
+def _pairs(rows):
+    return "\n".join(f"- {name}: {escape_markdown(text)}" for name, text in rows)
+
+
+def _genres(report, split):
+    table = side_by_side(report, split)
+    rows = [
+        [
+            row[0],
+            *(f"{value:.3f}" for value in row[1:7]),
+            _pair(row[7], row[8]),
+            f"{row[9]:,}",
+        ]
+        for row in table.itertuples(index=False, name=None)
+    ]
+    genres, averages = rows[: len(GENRES)], rows[-len(AVERAGES) :]
+    return markdown_table([_HEADER, *genres, *averages])
+
+
+def _thresholds(report):
+    table = report.tables["test"].iloc[: len(GENRES)]
+    rows = zip(table["genre"], table["threshold"], strict=True)
+    return markdown_table([["genre", "threshold"], *([name, f"{at:.4f}"] for name, at in rows)])
+
+
+def _figures(drawn):
+    for name, title, caption, alt in figure_texts(drawn):
+        yield f"### {escape_markdown(title)}"
+        yield ""
+        yield f"![{escape_markdown(alt)}]({name}.png)"
+        yield ""
+        if caption:
+            yield escape_markdown(caption)
+            yield ""
+
+
+def _pair(low, high):
+    return "" if low is None or low != low else f"[{low:.3f}, {high:.3f}]"
