@@ -93,7 +93,7 @@ def _set_styles(element, text, unknown):
     classes = []
     for part in text.split(";"):
         name, _, value = (piece.strip() for piece in part.partition(":"))
-        if name not in _STYLES:
+        if name not in _STYLES or "(" in value:  # url(…)
             continue
         element.set(name, value)
         if name in ("fill", "stroke") and value != "none":
