@@ -12,6 +12,7 @@ import signal
 import click
 
 from keras_genres import __version__
+from keras_genres.baselines.commands import baseline
 from keras_genres.bench.commands import bench
 from keras_genres.errors import UserError
 from keras_genres.evaluation.commands import report, thresholds
@@ -51,7 +52,7 @@ def main():
     """Learn to tell the genres of films from their posters."""
 
 
-for command in (report, thresholds, experiment, bench):
+for command in (baseline, report, thresholds, experiment, bench):
     main.add_command(command)
 
 

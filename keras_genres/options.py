@@ -14,6 +14,16 @@ format_option = click.option(
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what is there.")
 run_argument = click.argument("run", type=click.Path())
+config_option = click.option("--config", type=click.Path(), help="YAML file of settings.")
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Change a setting, as in training.batch_size=64.",
+)
+seed_option = click.option("--seed", type=int, help="Short for --set training.seed=…")
+weights_option = click.option("--weights", help="imagenet, none, or a weight file of the backbone.")
 
 _SHORTCUTS = {
     "weights": "model.weights",
@@ -43,22 +53,16 @@ def settings_options(command):
         return command(settings=load_settings(config, overrides), **values)
 
     for option in (
-        click.option("--seed", type=int, help="Short for --set training.seed=…"),
+        seed_option,
         click.option("--precision", help="auto, float32, bfloat16 or float16."),
         click.option("--jit", help="Compile with XLA: auto, on or off."),
         click.option(
             "--prefix-cache", help="Compute the frozen part once and keep it: auto, on or off."
         ),
         click.option("--unfreeze", help="all, none, or blocks: `blocks 4-6,top`, `block6`."),
-        click.option("--weights", help="imagenet, none, or a weight file of the backbone."),
-        click.option(
-            "--set",
-            "overrides",
-            multiple=True,
-            metavar="NAME=VALUE",
-            help="Change a setting, as in training.batch_size=64.",
-        ),
-        click.option("--config", type=click.Path(), help="YAML file of settings."),
+        weights_option,
+        set_option,
+        config_option,
     ):
         wrapped = option(wrapped)
     return wrapped
