@@ -3,7 +3,7 @@ import json
 import pytest
 from synthetic import write_run
 
-from keras_genres.evaluation.about import about_run, duration, hide_paths, settings_rows, title_of
+from keras_genres.evaluation.about import about_run, duration, hide_paths, settings_rows
 
 
 @pytest.mark.parametrize(
@@ -43,17 +43,18 @@ def test_durations_are_read_at_a_glance():
 
 def test_a_run_without_environment_is_described_by_its_settings(tmp_path):
     run = write_run(tmp_path / "run", posters=20)
-    rows = dict(about_run(run))
+    about = about_run(run)
+    rows = dict(about.trained)
     assert rows["Posters"].startswith("60 training, 20 validation, 20 test")
     assert rows["Training"].startswith("12 epochs (head 4, blocks 8)")
-    assert title_of(run) == rows["Network"] == "efficientnetv2s"
+    assert about.title == rows["Network"] == "efficientnetv2s"
 
 
 def test_a_damaged_environment_is_passed_over(tmp_path):
     run = write_run(tmp_path / "run", posters=20)
     for content in ([], {"packages": 3, "gpus": "x", "cores": "y", "seconds": "long", "data": {}}):
         run.environment_file.write_text(json.dumps(content))
-        assert dict(about_run(run))["Posters"]
+        assert dict(about_run(run).trained)["Posters"]
 
 
 def test_settings_are_those_of_the_file_with_what_was_changed(tmp_path):

@@ -5,6 +5,7 @@ part only.
 """
 
 import re
+from dataclasses import dataclass
 
 from keras_genres.evaluation.compare_facts import clean, read_facts
 from keras_genres.evaluation.history import read_history
@@ -18,54 +19,64 @@ _OPTION = re.compile(r"\s(?=--?[A-Za-z])")
 _PATH = re.compile(r"(?:(?<![\w./~\\-])(?:~|\.\.)?/|(?<![\w./~\\-])(?:[A-Za-z]:)?\\|\b[A-Za-z]:/)")
 
 
-def title_of(run):
-    """Return the name of a run for a reader: its title, else its backbone."""
-    facts = read_facts(run)
-    return clean(_environment(run).get("title")) or facts.backbone or facts.kind
+@dataclass(frozen=True)
+class About:
+    """A run for a reader. What is not known is left out."""
 
-
-def cut_of(run):
-    """Return how a run was cut to size, a sentence; empty if it was not."""
-    return read_facts(run).cut
+    title: str
+    """Its title, else its backbone."""
+    cut: str
+    """How it was cut to size, a sentence; empty if it was not."""
+    trained: list
+    """What was trained and on what: pairs of texts."""
+    made_by: list
+    """Command, versions and machine: pairs of texts."""
 
 
 def about_run(run):
-    """Return what was trained and on what, as pairs of texts; what is not known is left out."""
-    facts, split, environment = read_facts(run), run.split(), _environment(run)
+    """Return the `About` of a `Run`."""
+    facts, environment = read_facts(run), run.environment()
+    environment = environment if isinstance(environment, dict) else {}
+    return About(
+        title=clean(environment.get("title")) or facts.backbone or facts.kind,
+        cut=facts.cut,
+        trained=_known(_trained(run, facts, environment)),
+        made_by=_known(_made_by(facts, environment)),
+    )
+
+
+def _known(rows):
+    return [(name, text) for name, text in rows if text]
+
+
+def _trained(run, facts, environment):
+    split = run.split()
     posters = {name: split.splits[name]["posters"] for name in SPLITS}
     groups = sum(split.splits[name]["groups"] for name in SPLITS)
     counts = f"{posters['train']:,} training, {posters['val']:,} validation, "
-    rows = [
-        ("Network", _network(facts)),
-        ("Weights", facts.weight_file or facts.weights),
-        ("Input", _input(facts.settings.input) if facts.backbone else ""),
-        ("Posters", f"{counts}{posters['test']:,} test, in {groups:,} groups"),
-        ("Data", hide_paths(clean(environment.get("data")))),
-        ("Split", f"seed {split.seed}, SHA-256 {split.sha256[:_DIGITS]}…"),
-        ("Cut", facts.cut),
-        ("Training", _training(run, facts)),
-        ("Time", _time(facts, environment)),
-    ]
-    return [(name, text) for name, text in rows if text]
+    yield "Network", _network(facts)
+    yield "Weights", facts.weight_file or facts.weights
+    yield "Input", _input(facts.settings.input) if facts.backbone else ""
+    yield "Posters", f"{counts}{posters['test']:,} test, in {groups:,} groups"
+    yield "Data", hide_paths(clean(environment.get("data")))
+    yield "Split", f"seed {split.seed}, SHA-256 {split.sha256[:_DIGITS]}…"
+    yield "Cut", facts.cut
+    yield "Training", _training(run, facts)
+    yield "Time", _time(facts, environment)
 
 
-def made_by(run):
-    """Return command, versions and machine of a run, as pairs of texts."""
-    environment = _environment(run)
+def _made_by(facts, environment):
     packages = environment.get("packages")
     packages = packages if isinstance(packages, dict) else {}
     listed = [f"{clean(name)} {clean(each)}" for name, each in packages.items() if clean(each)]
-    rows = [
-        ("Command", hide_paths(clean_long(environment.get("command")))),
-        ("keras-genres", clean(environment.get("keras_genres"))),
-        ("Commit", clean(environment.get("git_commit"))),
-        ("Python", clean(environment.get("python"))),
-        ("Packages", ", ".join(listed)),
-        ("Backend", clean(environment.get("backend"))),
-        ("System", clean(environment.get("platform"))),
-        ("Time", _time(read_facts(run), environment)),
-    ]
-    return [(name, text) for name, text in rows if text]
+    yield "Command", hide_paths(clean_long(environment.get("command")))
+    yield "keras-genres", clean(environment.get("keras_genres"))
+    yield "Commit", clean(environment.get("git_commit"))
+    yield "Python", clean(environment.get("python"))
+    yield "Packages", ", ".join(listed)
+    yield "Backend", clean(environment.get("backend"))
+    yield "System", clean(environment.get("platform"))
+    yield "Time", _time(facts, environment)
 
 
 def settings_rows(run):
@@ -129,11 +140,6 @@ def duration(seconds):
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _environment(run):
-    environment = run.environment()
-    return environment if isinstance(environment, dict) else {}
 
 
 def _network(facts):

@@ -10,7 +10,7 @@ import io
 from pathlib import Path
 
 from keras_genres import __version__
-from keras_genres.evaluation.about import about_run, cut_of, made_by, settings_rows, title_of
+from keras_genres.evaluation.about import about_run, settings_rows
 from keras_genres.evaluation.alarms import is_alarm
 from keras_genres.evaluation.explain import GLOSSARY, explain, explain_thresholds, headlines
 from keras_genres.evaluation.figure_texts import figure_texts
@@ -55,21 +55,18 @@ def report_page(run, report, folder, drawn):
             "base-uri 'none'; form-action 'none'"
         ),
         version=__version__,
-        title=title_of(run),
-        cut=cut_of(run),
+        about=about_run(run),
         counts={name: run.split().splits[name]["posters"] for name in SPLITS},
         warnings=report.warnings,
         has_alarm=any(map(is_alarm, report.warnings)),
         headlines=headlines(report),
         sentences=explain(report),
         confidence=f"{100 * report.summaries['test']['intervals']['confidence']:g} %",
-        about=about_run(run),
         tables={split: _genre_rows(report, split) for split in ("test", "val")},
         how_thresholds=explain_thresholds(report),
         history=_history_rows(run),
         figures=_figures(folder, drawn, jinja2.utils.markupsafe.Markup),
         settings=settings_rows(run),
-        made_by=made_by(run),
         glossary=GLOSSARY,
     )
 

@@ -1,6 +1,6 @@
 """`report.md`: a report to be read in a repository."""
 
-from keras_genres.evaluation.about import about_run, cut_of, made_by, title_of
+from keras_genres.evaluation.about import about_run
 from keras_genres.evaluation.explain import GLOSSARY, explain, explain_thresholds, headlines
 from keras_genres.evaluation.figure_texts import figure_texts
 from keras_genres.evaluation.markdown import escape_markdown, markdown_list, markdown_table
@@ -29,19 +29,22 @@ def report_markdown(run, report, drawn):
         report: Its `Report`.
         drawn: Names of the figures beside it.
     """
-    parts = [f"# {escape_markdown(title_of(run))}", ""]
-    cut = cut_of(run)
-    if cut:
-        parts += [f"**Cut to size: {escape_markdown(cut)}.** A whole run has other numbers.", ""]
+    about = about_run(run)
+    parts = [f"# {escape_markdown(about.title)}", ""]
+    if about.cut:
+        parts += [
+            f"**Cut to size: {escape_markdown(about.cut)}.** A whole run has other numbers.",
+            "",
+        ]
     if report.warnings:
         parts += ["## Before the numbers", "", markdown_list(report.warnings), ""]
     parts += ["## Result", "", _headlines(report), "", markdown_list(explain(report)), ""]
-    parts += ["## What was trained", "", _pairs(about_run(run)), ""]
+    parts += ["## What was trained", "", _pairs(about.trained), ""]
     for split, name in (("test", "Test"), ("val", "Validation")):
         parts += [f"## {name}, genre by genre", "", _genres(report, split), ""]
     parts += ["## Thresholds", "", *explain_thresholds(report), "", _thresholds(report), ""]
     parts += ["## Figures", "", *_figures(drawn)]
-    parts += ["## How it was made", "", _pairs(made_by(run)), ""]
+    parts += ["## How it was made", "", _pairs(about.made_by), ""]
     parts += ["## Words", "", *(f"- **{term}**: {meaning}" for term, meaning in GLOSSARY)]
     return "\n".join(parts) + "\n"
 
