@@ -169,6 +169,11 @@ class Run:
         Raises:
             UserError: If `thresholds.json` is missing, damaged or of another split.
         """
+        if not self.thresholds_file.exists():
+            raise UserError(
+                f"There is no {self.thresholds_file}. Run `keras-genres thresholds {self.path}` "
+                "to choose thresholds."
+            )
         values = read_json(self.thresholds_file)
         try:
             found = np.array([values["genres"][genre]["threshold"] for genre in GENRES], float)

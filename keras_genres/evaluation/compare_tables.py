@@ -88,10 +88,15 @@ def _paper_columns(paper, match, how):
 
 def table10(comparison, paper=None):
     """Return Table 10: thresholds, a row a genre, a column a run, then the paper's best model."""
+    names = [
+        entry.label + (f" (cut: {entry.facts.cut})" if entry.facts.cut else "")
+        for entry in comparison.entries
+    ]
     rows = []
     for i, genre in enumerate(GENRES):
         row = {"genre": genre}
-        row |= {entry.label: float(entry.thresholds[i]) for entry in comparison.entries}
+        for name, entry in zip(names, comparison.entries, strict=True):
+            row[name] = float(entry.thresholds[i])
         if paper is not None:
             row["paper, EfficientNetV2-S (blocks 4–7)"] = paper.thresholds[genre]
         rows.append(row)

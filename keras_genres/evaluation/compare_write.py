@@ -43,7 +43,7 @@ def _write_tables(comparison, paper, folder):
         "table9.csv": csv_text(rows),
         "table9.md": table9_markdown(rows, seeds, notes(comparison, paper)),
         "table10.csv": csv_text(thresholds),
-        "table10.md": rows_markdown(thresholds, cuts),
+        "table10.md": rows_markdown(thresholds),
         "genres.csv": csv_text(genre_rows(comparison, paper)),
         "genres.md": _genres_markdown(comparison, paper, cuts),
     }
