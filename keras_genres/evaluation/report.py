@@ -87,11 +87,6 @@ def make_report(run, posters=None, crossing=None):
 
 def _thresholds(run):
     """Return the thresholds, and all that `thresholds.json` holds."""
-    if not run.thresholds_file.exists():
-        raise UserError(
-            f"There is no {run.thresholds_file}. Run `keras-genres thresholds {run.path}` "
-            "to choose thresholds."
-        )
     return run.thresholds(), read_json(run.thresholds_file)
 
 
