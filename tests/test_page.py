@@ -152,7 +152,7 @@ def test_what_a_reader_must_know_is_said(page):
 
 
 def test_folders_of_the_machine_are_not_told(page, text, tmp_path_factory):
-    assert "--data data --out run" in page.texts["dd"]
+    assert "--data data\n--out run\n" in page.texts["span"]
     for part in ("/home", "ann lee", "../other", str(tmp_path_factory.getbasetemp())):
         assert part not in text
 

@@ -37,6 +37,7 @@ def report_page(run, report, folder, drawn):
         drawn: Names of the figures, in order.
     """
     import jinja2
+    from markupsafe import Markup
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -46,10 +47,11 @@ def report_page(run, report, folder, drawn):
         lstrip_blocks=True,
     )
     environment.filters["number"] = _number
+    environment.filters["code"] = _code
     css = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     return environment.get_template("report.html").render(
-        css=jinja2.utils.markupsafe.Markup(css),
+        css=Markup(css),
         policy=(
             f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
             "base-uri 'none'; form-action 'none'"
@@ -65,7 +67,7 @@ def report_page(run, report, folder, drawn):
         tables={split: _genre_rows(report, split) for split in ("test", "val")},
         how_thresholds=explain_thresholds(report),
         history=_history_rows(run),
-        figures=_figures(folder, drawn, jinja2.utils.markupsafe.Markup),
+        figures=_figures(folder, drawn, Markup),
         settings=settings_rows(run),
         glossary=GLOSSARY,
     )
@@ -76,6 +78,19 @@ def _number(value, digits=3):
     if value is None or value != value:
         return ""
     return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
+
+
+def _code(text):
+    """Return text, escaped, in which what stands between backticks is code."""
+    from markupsafe import Markup, escape
+
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one of them has no other
+        return text
+    marked = (
+        f"<code>{escape(part)}</code>" if i % 2 else escape(part) for i, part in enumerate(parts)
+    )
+    return Markup("".join(marked))
 
 
 def _genre_rows(report, split):
