@@ -13,8 +13,8 @@ from synthetic import draw_scores, write_run
 
 from keras_genres.cli import main
 from keras_genres.errors import UserError
-from keras_genres.evaluation.compare import compare, open_runs
-from keras_genres.evaluation.compare_facts import clean
+from keras_genres.evaluation.compare import compare
+from keras_genres.evaluation.compare_facts import clean, open_runs
 from keras_genres.evaluation.compare_tables import (
     difference_rows,
     genre_rows,
@@ -78,8 +78,12 @@ def folder(tmp_path_factory):
               backbone="vgg16", weights="/far/away/vgg16.weights.h5",
               weights_sha256="0123456789abcdef")  # fmt: skip
     write(folder / "cut", 0.8, 4, title="Small", cut="400 of 4,000 posters; epochs × 0.1")
-    write(folder / "logistic", 1.0, 5, kind="baseline", title="Logistic regression")
-    write(folder / "prior", kind="baseline", title="Constant set", constant=True)
+    for name, facts in (
+        ("logistic", {"skill": 1.0, "noise": 5, "title": "Logistic regression"}),
+        ("prior", {"constant": True, "title": "Constant set"}),
+    ):
+        run = write(folder / name, kind="baseline", **facts)
+        run.settings_file.write_text("evaluation: {resamples: 200}\n")
     (folder / "notes.txt").write_text("not a run")
     (folder / "figures").mkdir()
     shutil.copytree(folder / "good", folder / "newer.partial")
@@ -202,6 +206,53 @@ def test_the_prior_is_whatever_picks_the_same_for_every_poster(folder, compared)
     without = compare([folder / "good", folder / "cut"])
     assert without.prior is None
     assert all(row["to_prior"] is None for row in table9(without))
+
+
+def test_each_measure_has_the_prior_that_is_best_by_it(folder, tmp_path):
+    """All genres are the best constant by macro F1, the two most frequent ones by micro F1."""
+    write(tmp_path / "model", 1.0)
+    for name, picked in (("all", range(19)), ("two", (4, 7))):
+        run = write(tmp_path / name)
+        for split in ("val", "test"):
+            found = run.predictions(split)
+            scores = np.zeros_like(found.scores)
+            scores[:, list(picked)] = 1
+            Predictions(found.filenames, found.labels, scores, found.groups).save(
+                run.predictions_file(split)
+            )
+        run.save_thresholds([0.5] * 19, "fixed picks", [0] * 19, "train")
+    found = compare([tmp_path / "model", tmp_path / "all", tmp_path / "two"])
+    assert found.priors == {"macro_f1": "all", "micro_f1": "two", "samples_f1": "two"}
+    assert found.all_genres == found.entry("all").measures["test"]
+    told = "\n".join(notes(found))
+    assert f"has F1 on test: macro {found.all_genres['macro_f1']:.3f}" in told
+    assert f"Prior by micro F1, {found.entry('two').measures['test']['micro_f1']:.3f}" in told
+
+
+def test_runs_that_are_no_better_than_the_prior_are_named(tmp_path):
+    write(tmp_path / "blind", 0)
+    write(tmp_path / "model", 1.5)
+    write(tmp_path / "prior", constant=True)
+    found = compare(sorted(tmp_path.iterdir()))
+    blind, prior = (found.entry(label).measures["test"] for label in ("blind", "prior"))
+    told = next(line for line in notes(found) if line.startswith("Prior by macro"))
+    assert ("blind" in told) == (blind["macro_f1"] <= prior["macro_f1"])
+    assert "model" not in told
+
+
+def test_baselines_show_only_what_counted_for_them(tmp_path, paper):
+    """Their settings.yaml holds no more; a default backbone in it would be invented."""
+    for name, text in (
+        ("frozen", "model: {backbone: vgg16, weights: imagenet}\nevaluation: {resamples: 200}\n"),
+        ("low", "evaluation: {resamples: 200}\n"),
+    ):
+        run = write(tmp_path / name, noise=len(name), kind="baseline")
+        run.settings_file.write_text(text)
+    rows = {row["title"]: row for row in table9(compare(sorted(tmp_path.iterdir())), paper)}
+    assert (rows["frozen"]["backbone"], rows["frozen"]["weights"]) == ("vgg16", "ImageNet")
+    assert (rows["low"]["backbone"], rows["low"]["weights"]) == (None, None)
+    assert rows["frozen"]["seed"] is rows["low"]["seed"] is None
+    assert rows["frozen"]["paper_row"] is None  # the paper has no baselines
 
 
 def test_the_order_of_saved_posters_does_not_matter(folder, tmp_path):

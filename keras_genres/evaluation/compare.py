@@ -12,16 +12,14 @@ for Machine Translation Evaluation".
 
 import itertools
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from keras_genres.errors import UserError
 from keras_genres.evaluation import metrics
-from keras_genres.evaluation.compare_facts import Facts, read_facts
+from keras_genres.evaluation.compare_facts import Facts, name_runs, open_runs, read_facts
 from keras_genres.evaluation.intervals import percentile_interval, resample_models
 from keras_genres.evaluation.metrics import pick
-from keras_genres.runs import Run
 
 SPLITS = ("val", "test")
 MEASURES = ("macro_f1", "micro_f1", "samples_f1")
@@ -74,8 +72,10 @@ class Comparison:
     """`(label, other)` -> `Difference`, for every ordered pair of two runs."""
     best: str
     """Label of the run with the best validation macro F1."""
-    prior: str | None
-    """Label of the best one that picks the same for every poster; `None` if there is none."""
+    priors: dict
+    """Measure -> label of the best one on validation that picks the same for every poster."""
+    all_genres: dict
+    """Every measure on test of picking all genres for every poster, which takes no run."""
     seeds: list
     """Lists of labels of runs that differ only by `training.seed`."""
     sizes: dict
@@ -85,42 +85,14 @@ class Comparison:
     notes: list = field(default_factory=list)
     """What was left out or is odd, as sentences."""
 
+    @property
+    def prior(self):
+        """Return the label of the prior by macro F1; `None` if there is none."""
+        return self.priors.get("macro_f1")
 
-def open_runs(paths):
-    """Return the finished runs among paths, and notes on what was left out.
-
-    Args:
-        paths: Folders, as a shell's `runs/*` gives them. What is no run
-            folder is left out with a note; the same run counts once.
-
-    Returns:
-        List of `Run` in the given order, and a list of sentences.
-
-    Raises:
-        UserError: If no run is left.
-    """
-    runs, notes, seen = [], [], set()
-    for path in paths:
-        run, real = Run(path), Path(path).resolve()
-        if real in seen:
-            continue
-        seen.add(real)
-        if not run.path.is_dir():
-            what = "no folder" if run.path.exists() else "not there"
-        elif not (run.split_file.exists() and run.settings_file.exists()):
-            what = "no run folder: it has no settings.yaml and split.json"
-        elif real.name.endswith((".partial", ".old")):
-            what = "not finished"
-        else:
-            runs.append(run)
-            continue
-        notes.append(f"Left out {path}: {what}.")
-    if not runs:
-        raise UserError(
-            f"No run folder among {', '.join(map(str, paths)) or 'nothing'}. "
-            "Name folders that `keras-genres fit` or `baseline` wrote, say runs/*."
-        )
-    return runs, notes
+    def entry(self, label):
+        """Return the `Entry` called `label`."""
+        return next(entry for entry in self.entries if entry.label == label)
 
 
 def compare(paths):
@@ -143,7 +115,7 @@ def compare(paths):
         notes.append(
             f"The runs' evaluation settings differ; intervals are those of {facts[0].name}'s."
         )
-    labels = dict(zip(_labels(facts), range(len(runs)), strict=True))
+    labels = dict(zip(name_runs(facts), range(len(runs)), strict=True))
     thresholds = {label: runs[i].thresholds() for label, i in labels.items()}
     measures, bounds, draws, genre_f1, constant = ({} for _ in range(5))
     for part in SPLITS:
@@ -178,7 +150,8 @@ def compare(paths):
             for one, other in pairs
         },
         best=entries[0].label,
-        prior=next((entry.label for entry in entries if entry.is_constant), None),
+        priors=_priors(entries),
+        all_genres=metrics.measures(truth, np.ones_like(truth)),
         seeds=_seeds(entries),
         sizes={part: values["posters"] for part, values in split.splits.items()},
         evaluation=evaluation,
@@ -237,22 +210,14 @@ def _bootstrap(evaluation):
     return evaluation.resamples, evaluation.confidence, evaluation.seed
 
 
-def _labels(facts):
-    """Return a name for each run that no other has: its title, with seed or folder if need be."""
-    titles = [each.title for each in facts]
-    labels = []
-    for each in facts:
-        alike = [other for other in facts if other.title == each.title]
-        label = each.title
-        if len(alike) > 1:
-            seeds = [other.seed for other in alike]
-            told = len(set(seeds)) == len(seeds) and None not in seeds
-            label += f" (seed {each.seed})" if told else f" ({each.name})"
-        labels.append(label)
-    for i, label in enumerate(labels):
-        if labels.count(label) > 1 or (label != titles[i] and label in titles):
-            labels[i] = f"{titles[i]} ({facts[i].path})"
-    return labels
+def _priors(entries):
+    """Return the best constant run by each measure: one set is best by macro, another by micro."""
+    constant = [entry for entry in entries if entry.is_constant]
+    return {
+        name: max(constant, key=lambda entry: entry.measures["val"][name]).label
+        for name in MEASURES
+        if constant
+    }
 
 
 def _seeds(entries):

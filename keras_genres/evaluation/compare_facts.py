@@ -1,4 +1,4 @@
-"""How a run was made, as tables show it."""
+"""Which folders are runs, how each was made, and what tables call it."""
 
 import csv
 import json
@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from keras_genres.errors import UserError
+from keras_genres.runs import Run
+from keras_genres.setting_values import read_yaml
 from keras_genres.settings import Settings
 
 _LONGEST = 200
@@ -44,6 +47,43 @@ class Facts:
     """Two runs that differ only by `training.seed` have the same text here."""
 
 
+def open_runs(paths):
+    """Return the finished runs among paths, and notes on what was left out.
+
+    Args:
+        paths: Folders, as a shell's `runs/*` gives them. What is no run
+            folder is left out with a note; the same run counts once.
+
+    Returns:
+        List of `Run` in the given order, and a list of sentences.
+
+    Raises:
+        UserError: If no run is left.
+    """
+    runs, notes, seen = [], [], set()
+    for path in paths:
+        run, real = Run(path), Path(path).resolve()
+        if real in seen:
+            continue
+        seen.add(real)
+        if not run.path.is_dir():
+            what = "no folder" if run.path.exists() else "not there"
+        elif not (run.split_file.exists() and run.settings_file.exists()):
+            what = "no run folder: it has no settings.yaml and split.json"
+        elif real.name.endswith((".partial", ".old")):
+            what = "not finished"
+        else:
+            runs.append(run)
+            continue
+        notes.append(f"Left out {path}: {what}.")
+    if not runs:
+        raise UserError(
+            f"No run folder among {', '.join(map(str, paths)) or 'nothing'}. "
+            "Name folders that `keras-genres fit` or `baseline` wrote, say runs/*."
+        )
+    return runs, notes
+
+
 def read_facts(run):
     """Return the `Facts` of a `Run`.
 
@@ -60,7 +100,8 @@ def read_facts(run):
     title = clean(environment.get("title")) or name
     experiment, cut = clean(environment.get("experiment")) or None, clean(environment.get("cut"))
     best_epoch, digest = _whole(environment, "best_epoch"), clean(environment.get("weights_sha256"))
-    has_network = kind == "network" or best_epoch is not None or bool(digest)
+    counted = read_yaml(run.settings_file)  # a baseline's holds only what counted for it
+    has_network = kind == "network" or "model.backbone" in counted
     weights, weight_file = _weights(settings.model.weights, digest) if has_network else ("", "")
     plain = settings.replace({"training.seed": 0}).to_dict()
     made = [kind, clean(environment.get("title")), experiment, cut, digest, plain]
@@ -74,7 +115,7 @@ def read_facts(run):
         backbone=settings.model.backbone if has_network else None,
         weights=weights,
         weight_file=weight_file,
-        seed=settings.training.seed,
+        seed=settings.training.seed if kind == "network" or "training.seed" in counted else None,
         parameters=_whole(environment, "parameters"),
         best_epoch=best_epoch,
         epochs=_epochs(run),
@@ -82,6 +123,24 @@ def read_facts(run):
         settings=settings,
         recipe=json.dumps(made, sort_keys=True),
     )
+
+
+def name_runs(facts):
+    """Return a name for each run that no other has: its title, with seed or folder if need be."""
+    titles = [each.title for each in facts]
+    labels = []
+    for each in facts:
+        alike = [other for other in facts if other.title == each.title]
+        label = each.title
+        if len(alike) > 1:
+            seeds = [other.seed for other in alike]
+            told = len(set(seeds)) == len(seeds) and None not in seeds
+            label += f" (seed {each.seed})" if told else f" ({each.name})"
+        labels.append(label)
+    for i, label in enumerate(labels):
+        if labels.count(label) > 1 or (label != titles[i] and label in titles):
+            labels[i] = f"{titles[i]} ({facts[i].path})"
+    return labels
 
 
 def clean(text):

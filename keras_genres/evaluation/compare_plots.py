@@ -6,8 +6,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from keras_genres.evaluation.compare import MEASURES
-from keras_genres.evaluation.compare_tables import cut_notes
-from keras_genres.evaluation.paper import find_row
+from keras_genres.evaluation.compare_tables import cut_notes, row_beside
 from keras_genres.evaluation.style import (
     INK,
     LINE,
@@ -72,11 +71,10 @@ def f1_figure(comparison, paper=None):
         paper: The `Paper`; its validation value is a hollow mark in the rows it belongs to.
     """
     entries = comparison.entries
-    prior = next((entry for entry in entries if entry.label == comparison.prior), None)
     subtitle = [("dot: test", TEST), "with its interval; best validation macro F1 on top."]
-    if prior is not None:
-        subtitle += [("Dashed: the prior", QUIET)]
-    beside = [find_row(each.facts.experiment, each.facts.backbone) for each in entries]
+    if comparison.priors:
+        subtitle += [("Dashed: best constant set", QUIET)]
+    beside = [row_beside(each) for each in entries]
     if paper is not None and any(match for match, _ in beside):
         subtitle += [("hollow: the paper, validation", VAL)]
     is_near = paper is not None and any(match and not follows for match, follows in beside)
@@ -96,8 +94,9 @@ def f1_figure(comparison, paper=None):
         axes.set_title(name.removesuffix("_f1"), color=INK, weight="bold")
         axes.set_xlim(low - pad, high + pad)
         _name_rows(axes, entries if number == 0 else [None] * len(entries))
-        if prior is not None:
-            axes.axvline(prior.measures["test"][name], color=QUIET, lw=0.9, ls=(0, (4, 3)))
+        if comparison.priors:
+            prior = comparison.entry(comparison.priors[name]).measures["test"][name]
+            axes.axvline(prior, color=QUIET, lw=0.9, ls=(0, (4, 3)))
         for row, (entry, (match, follows)) in enumerate(zip(entries, beside, strict=True)):
             value, bounds = entry.measures["test"][name], entry.bounds["test"].get(name)
             colour = TRAIN if entry.is_constant else TEST
@@ -112,7 +111,7 @@ def f1_figure(comparison, paper=None):
                 ha="center",
                 size=7.5,
                 color=colour,
-                bbox={"fc": "white", "ec": "none", "pad": 0.2, "alpha": 0.8},
+                bbox={"fc": "white", "ec": "none", "pad": 0.2, "alpha": 0.95},
             )
             if paper is not None and match:
                 there = paper.table9[match.model][name]
@@ -135,8 +134,8 @@ def genres_figure(comparison):
     and the prior.
     """
     entries = comparison.entries
-    prior = next((entry for entry in entries if entry.label == comparison.prior), None)
-    others = [entry for entry in entries if entry is not prior]
+    prior = comparison.entry(comparison.prior) if comparison.priors else None
+    others = [entry for entry in entries if not entry.is_constant]
     if not others:
         others, prior = entries, None
     shown = others[:MOST_IN_GENRES]

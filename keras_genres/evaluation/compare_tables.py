@@ -27,9 +27,7 @@ def table9(comparison, paper=None):
     if paper is None:
         return rows
     empty = dict.fromkeys(rows[0])
-    beside = [
-        find_row(entry.facts.experiment, entry.facts.backbone) for entry in comparison.entries
-    ]
+    beside = [row_beside(entry) for entry in comparison.entries]
     found = []
     for row, (match, follows) in zip(rows, beside, strict=True):
         found.append(row | _paper_columns(paper, match, MATCHES[follows] if match else None))
@@ -38,6 +36,12 @@ def table9(comparison, paper=None):
         if match.model not in shown:
             found.append(empty | {"title": "–"} | _paper_columns(paper, match, "not run"))
     return found
+
+
+def row_beside(entry):
+    """Return the `PaperRow` a run stands beside or `None`, and whether it follows its recipe."""
+    facts = entry.facts
+    return find_row(facts.experiment, facts.backbone if facts.kind == "network" else None)
 
 
 def _run_row(comparison, rank, entry):
@@ -107,7 +111,7 @@ def genre_rows(comparison, paper=None):
     """Return F1 of every genre, a row a genre and run; the paper's stands beside its own rows."""
     rows = []
     for entry in comparison.entries:
-        match, follows = find_row(entry.facts.experiment, entry.facts.backbone)
+        match, follows = row_beside(entry)
         for i, genre in enumerate(GENRES):
             row = {"run": entry.facts.name, "title": entry.label, "genre": genre}
             row |= {f"{split}_f1": float(entry.genre_f1[split][i]) for split in SPLITS}
@@ -172,8 +176,8 @@ def notes(comparison, paper=None):
     sizes = comparison.sizes
     found = [
         f"One split of {sizes['train']:,} training, {sizes['val']:,} validation and "
-        f"{sizes['test']:,} test posters. Ordered by validation macro F1, where each run's "
-        "thresholds were chosen: validation is optimistic, the result is the test's.",
+        f"{sizes['test']:,} test posters. Ordered by validation macro F1, for which each run's "
+        "thresholds were chosen there: validation is optimistic, the result is the test's.",
     ]
     if entries[0].bounds["test"]:
         found.append(
@@ -183,11 +187,7 @@ def notes(comparison, paper=None):
         )
     if len(entries) > 1:
         found.append(f"Best on validation: {comparison.best}.")
-    if comparison.prior is not None:
-        found.append(
-            f"Prior: {comparison.prior}, which gives every poster the same genres; what a run has "
-            "above it, it saw in posters."
-        )
+    found += _prior_notes(comparison)
     found += cut_notes(entries)
     for file in dict.fromkeys(entry.facts.weight_file for entry in entries):
         if file:
@@ -195,10 +195,24 @@ def notes(comparison, paper=None):
     return found + ([] if paper is None else _paper_notes(comparison, paper))
 
 
+def _prior_notes(comparison):
+    """Return what runs that look at no poster have by each measure, and which have no more."""
+    scores = [f"{name.removesuffix('_f1')} {comparison.all_genres[name]:.3f}" for name in MEASURES]
+    found = [f"Picking all genres for every poster has F1 on test: {', '.join(scores)}."]
+    for name, label in comparison.priors.items():
+        value = comparison.entry(label).measures["test"][name]
+        below = [
+            entry.label
+            for entry in comparison.entries
+            if not entry.is_constant and entry.measures["test"][name] <= value
+        ]
+        line = f"Prior by {name.removesuffix('_f1')} F1, {value:.3f} on test: {label}"
+        found.append(f"{line}; at or below it: {'; '.join(below)}." if below else f"{line}.")
+    return found
+
+
 def _paper_notes(comparison, paper):
-    beside = [
-        find_row(entry.facts.experiment, entry.facts.backbone) for entry in comparison.entries
-    ]
+    beside = [row_beside(entry) for entry in comparison.entries]
     found = list(DIFFERENCES)
     if any(match and not follows for match, follows in beside):
         found.append("≈ marks a run that has the backbone of the paper's row but not its recipe.")

@@ -142,12 +142,12 @@ def load_paper(folder=None):
     return paper
 
 
-def find_row(experiment, backbone):
+def find_row(experiment, backbone=None):
     """Return the row of Table 9 that a run stands beside, and whether it follows its recipe.
 
     Args:
         experiment: Name of the run's experiment; may be `None`.
-        backbone: Name of its backbone; may be `None`.
+        backbone: Name of its backbone; `None` for a baseline, which the paper has none of.
 
     Returns:
         A `PaperRow` and `True`, or one with the same backbone and `False`, or
