@@ -245,17 +245,23 @@ def backbones(form):
 @main.command()
 @format_option
 def settings(form):
-    """List every setting with its default and meaning."""
-    from keras_genres.settings import describe_settings
+    """List every setting with its default, meaning and, where it is a choice, its values."""
+    from keras_genres.settings import allowed_values, describe_settings
 
     rows = [
-        {"name": name, "default": default, "meaning": meaning}
+        {
+            "name": name,
+            "default": default,
+            "values": ", ".join(allowed_values(name)),
+            "meaning": meaning,
+        }
         for name, default, meaning in describe_settings()
     ]
     if form == "table":
         for row in rows:
             default = "" if row["default"] is None else f" = {row['default']}"
-            click.echo(f"{row['name']}{default}\n    {row['meaning']}")
+            values = f" (one of {row['values']})" if row["values"] else ""
+            click.echo(f"{row['name']}{default}{values}\n    {row['meaning']}")
     else:
         print_rows(rows, form)
 

@@ -283,6 +283,13 @@ def describe_settings(cls=Settings, prefix=""):
     return rows
 
 
+def allowed_values(name):
+    """Return the words that a setting, `section.name`, takes; empty where it is not a choice."""
+    section, _, key = name.partition(".")
+    hint = typing.get_type_hints(typing.get_type_hints(Settings)[section])[key]
+    return hint.__args__ if typing.get_origin(hint) is Literal else ()
+
+
 def read_value(cls, name, value, prefix=""):
     """Turn a string or YAML value into what field `name` of dataclass `cls` holds.
 

@@ -145,6 +145,7 @@ def test_backbones_and_settings_are_listed_in_every_form():
         lines = call(name, "--format", "csv").stdout.splitlines()
         assert len(lines) == len(rows) + 1
     assert "efficientnetv2s" in call("backbones").stdout
+    assert "model.pooling = avg (one of avg, max)" in call("settings").stdout
 
 
 def test_doctor_prints_versions_and_devices():
