@@ -72,6 +72,12 @@ def test_the_report_is_made_again_byte_for_byte_from_the_run_folder(run):
     assert {path.name: path.read_bytes() for path in run.report.iterdir()} == before
 
 
+def test_the_report_of_a_fit_tells_how_it_was_made(finished, prepared):
+    text = (finished.report / "report.md").read_text(encoding="utf-8")
+    assert f"Data: {prepared.name}\n" in text
+    assert "- Time: " in text and "best epoch" in text
+
+
 def test_saved_scores_are_those_of_the_saved_model_without_our_package(finished, prepared):
     code = f"""
 import sys; sys.modules["keras_genres"] = None

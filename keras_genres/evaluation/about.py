@@ -39,7 +39,7 @@ def about_run(run):
     environment = environment if isinstance(environment, dict) else {}
     return About(
         title=clean(environment.get("title")) or facts.backbone or facts.kind,
-        cut=facts.cut,
+        cut=hide_paths(facts.cut),
         trained=_known(_trained(run, facts, environment)),
         made_by=_known(_made_by(facts, environment)),
     )
@@ -58,9 +58,9 @@ def _trained(run, facts, environment):
     yield "Weights", facts.weight_file or facts.weights
     yield "Input", _input(facts.settings.input) if facts.backbone else ""
     yield "Posters", f"{counts}{posters['test']:,} test, in {groups:,} groups"
-    yield "Data", hide_paths(clean(environment.get("data")))
+    yield "Data", _text(environment.get("data"))
     yield "Split", f"seed {split.seed}, SHA-256 {split.sha256[:_DIGITS]}…"
-    yield "Cut", facts.cut
+    yield "Cut", hide_paths(facts.cut)
     yield "Training", _training(run, facts)
     yield "Time", _time(facts, environment)
 
@@ -69,7 +69,7 @@ def _made_by(facts, environment):
     packages = environment.get("packages")
     packages = packages if isinstance(packages, dict) else {}
     listed = [f"{clean(name)} {clean(each)}" for name, each in packages.items() if clean(each)]
-    yield "Command", hide_paths(clean_long(environment.get("command")))
+    yield "Command", _text(environment.get("command"))
     yield "keras-genres", clean(environment.get("keras_genres"))
     yield "Commit", clean(environment.get("git_commit"))
     yield "Python", clean(environment.get("python"))
@@ -94,7 +94,7 @@ def settings_rows(run):
         rows.append(
             {
                 "name": name,
-                "value": "" if value is None else hide_paths(clean_long(str(value))),
+                "value": "" if value is None else _text(str(value)),
                 "meaning": meaning or "",
                 "is_changed": value != default,
             }
@@ -123,10 +123,11 @@ def _hide(part):
     return part[: found.start()] + path.rpartition("/")[2]
 
 
-def clean_long(text):
-    """Return text of any length as one line without control characters."""
-    parts = str(text or "").split()
-    return " ".join(clean(part) for part in parts)
+def _text(value):
+    """Return text of any length as one line without control characters and folders."""
+    if not isinstance(value, str):
+        return ""
+    return " ".join(clean(word) for word in hide_paths(value).split())
 
 
 def duration(seconds):

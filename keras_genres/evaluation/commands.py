@@ -51,7 +51,7 @@ def thresholds(run, method, grid_step, form):
 @click.option(
     "--duplicates",
     is_flag=True,
-    help="Compare all posters for pictures on two sides of the split (minutes).",
+    help="Decode all posters and look for pictures on two sides of the split.",
 )
 @format_option
 def report(run, folder, html, columns, duplicates, form):

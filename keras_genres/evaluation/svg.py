@@ -33,7 +33,6 @@ _STYLES = {
     "image-rendering",
 }  # fmt: skip
 _LINK = re.compile(r"#|data:image/png;base64,")
-_LONG_NUMBER = re.compile(r"(\d\.\d\d)\d+")
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class InlineSvg:
 
 
 def inline_svg(text, prefix, alt):
-    """Return an SVG file of matplotlib as an element for a page.
+    """Return an SVG file of a figure as an element for a page.
 
     Args:
         text: Content of the file.
@@ -74,8 +73,6 @@ def _clean(element, prefix, unknown):
             value = prefix + value
         elif name == "clip-path":
             value = value.replace("url(#", f"url(#{prefix}")
-        elif name == "d" and not element.get("id", "").startswith(f"{prefix}DejaVu"):
-            value = _LONG_NUMBER.sub(r"\1", value)
         if name == "href" and _LINK.match(value):
             element.set("href", f"#{prefix}{value[1:]}" if value[0] == "#" else value)
         elif name == "style":
