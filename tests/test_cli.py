@@ -46,7 +46,7 @@ def test_every_option_has_help(name):
 
 
 def test_commands_the_readme_names_exist():
-    groups = ("bench", "data")
+    groups = ("bench", "data", "experiment")
     named = set(re.findall(rf"keras-genres (?!--)(?:(?:{'|'.join(groups)}) [a-z]+|[a-z]+)", README))
     known = set(COMMANDS) | {f"keras-genres {group}" for group in groups}
     assert {name for name in named if name not in known} == set()

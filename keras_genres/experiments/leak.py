@@ -18,7 +18,7 @@ from keras_genres.evaluation.intervals import bootstrap_intervals
 from keras_genres.evaluation.metrics import macro_f1, mean_average_precision, pick
 from keras_genres.evaluation.thresholds import choose_thresholds
 from keras_genres.files import whole_folder, write_json, write_text
-from keras_genres.runs import Run
+from keras_genres.runs import Predictions, Run
 from keras_genres.split import SPLITS
 
 FIRST, REDRAWN, SECOND = "first", "redrawn", "second"
@@ -32,7 +32,8 @@ def leak(settings, data, out, overwrite=False, facts=None):
         settings: Resolved `Settings` of the first run.
         data: Folder that `data prepare` wrote.
         out: Folder to make: the run folders `first` and `second`, the posters
-            `redrawn`, and `leak.json`, `leak.csv`, `leak.md`, `leak.png`, `leak.svg`.
+            `redrawn` with the scores of `first` on its validation, and
+            `leak.json`, `leak.csv`, `leak.md`, `leak.png` and `leak.svg`.
         overwrite: Replace a folder of this kind that is there.
         facts: More to be said of both runs in `environment.json`.
 
@@ -53,6 +54,7 @@ def leak(settings, data, out, overwrite=False, facts=None):
         redraw(posters, scratch / REDRAWN, os.path.join(out, REDRAWN))
         redrawn = load_posters(scratch / REDRAWN)
         evaluated = _score_validation(settings, redrawn, first)
+        evaluated.save(scratch / REDRAWN / "val.npz")
         second = fit(
             continued(settings),
             scratch / REDRAWN,
@@ -114,14 +116,16 @@ def continued(settings):
 
 
 def _score_validation(settings, posters, run):
-    """Return the scores of a run's network on the validation of other posters."""
+    """Return the `Predictions` of a run's network on the validation of other posters."""
     from keras_genres.training.fit import begin_from
     from keras_genres.training.job import build_job, poster_sources
     from keras_genres.training.trainee import live_scorer
 
     job = build_job(settings, posters)
     begin_from(job, run)
-    return posters.part("val").labels, live_scorer(job, poster_sources(job))("val")
+    rows = posters.part("val")
+    scores = live_scorer(job, poster_sources(job))("val")
+    return Predictions(rows.filenames, rows.labels, scores, rows.groups)
 
 
 def _share_seen(posters, redrawn):
@@ -134,14 +138,14 @@ def _share_seen(posters, redrawn):
 def _rows(settings, first, evaluated, second):
     """Return the scores before, at and after the new draw."""
     test, after = first.predictions("test"), second.predictions("test")
-    val, last = first.predictions("val"), second.predictions("val")
     points = [
-        ("first split", first, (val.labels, val.scores), test),
+        ("first split", first, first.predictions("val"), test),
         ("split drawn anew, same weights", first, evaluated, test),
-        ("split drawn anew, trained on", second, (last.labels, last.scores), after),
+        ("split drawn anew, trained on", second, second.predictions("val"), after),
     ]
     rows = []
-    for name, run, (labels, scores), held_out in points:
+    for name, run, val, held_out in points:
+        labels, scores = val.labels, val.scores
         thresholds = choose_thresholds(labels, scores)
         picks = pick(held_out.scores, thresholds)
         evaluation = settings.evaluation

@@ -13,11 +13,12 @@ from keras_genres.evaluation.style import (
     new_figure,
     place,
     save_png,
+    save_svg,
 )
 
 
 def draw_leak(found, first, second, folder):
-    """Write `leak.png`: validation macro F1 over both runs, and the test's beside it.
+    """Write `leak.png` and `leak.svg`: validation macro F1 over both runs beside the test's.
 
     Args:
         found: What `leak.json` holds.
@@ -82,3 +83,4 @@ def draw_leak(found, first, second, folder):
             )
         axes.title.set_color(INK)
         save_png(figure, folder / "leak.png")
+        save_svg(figure, folder / "leak.svg")
