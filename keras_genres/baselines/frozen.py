@@ -14,7 +14,7 @@ from keras_genres.training.interrupt import StopOnSignal
 from keras_genres.training.job import build_job, poster_sources
 from keras_genres.training.prefix_choice import choose_place
 from keras_genres.training.prefix_layout import Layout
-from keras_genres.training.prefix_pass import PrefixPass
+from keras_genres.training.prefix_pass import PrefixPass, explain_interrupt
 from keras_genres.training.stages import resolve
 
 _HEAD_ONLY = {"training.head_epochs": 1, "training.epochs": 0, "training.unfreeze": "none"}
@@ -42,13 +42,8 @@ def frozen_features(settings, posters):
     sources = poster_sources(job)
     kept = _place(job, Layout(job, sources))
     try:
-        with StopOnSignal() as stop:
+        with StopOnSignal() as stop, explain_interrupt():
             PrefixPass(job, sources).fill([kept], stop)
-    except KeyboardInterrupt:
-        raise UserError(
-            "Interrupted while the frozen part was computed. What is on the disk stays, "
-            "and the same command goes on from there."
-        ) from None
     except UserError:
         raise
     except Exception:

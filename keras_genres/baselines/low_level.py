@@ -8,14 +8,13 @@ Descriptors"; colourfulness is Hasler & Süsstrunk 2003, "Measuring
 Colorfulness in Natural Images".
 """
 
-import os
-
 import numpy as np
 from PIL import Image
 
 from keras_genres.data.batches import map_files
 from keras_genres.data.quality import PictureError, load_picture
 from keras_genres.errors import UserError
+from keras_genres.training.environment import cores
 
 HEIGHT, WIDTH = 96, 64
 """Size in pixels that every poster is brought to: the shape of most posters."""
@@ -66,7 +65,7 @@ def low_level_features(paths, jobs=None):
     rows = map_files(
         lambda path: features_of(_small(path)),
         paths,
-        jobs or 2 * (os.cpu_count() or 1),
+        jobs or 2 * cores(),
         len(paths),
         "Low-level features",
         " posters",

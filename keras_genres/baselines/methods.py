@@ -5,6 +5,7 @@ needs no thresholds; the test posters are scored once, by what was chosen.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -19,7 +20,7 @@ posters would go by the nearest mean: no naive Bayes any more."""
 NEIGHBOURS = (10, 20, 40, 80, 160, 320)
 """Numbers of neighbours that are tried; the source found 10 as good as any on its data."""
 LOGISTIC_C = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
-"""Inverse strengths of the penalty that are tried, weakest first."""
+"""Inverse strengths of the penalty that are tried."""
 RAKEL_C = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 """The same for the classifiers of RAkEL."""
 
@@ -86,7 +87,7 @@ def rakel(settings, posters, note):
     labelsets = draw_labelsets(labels.shape[1], seed=settings.training.seed)
 
     def model(C):
-        make = lambda: LogisticRegression(C=C, max_iter=1000)  # noqa: E731
+        make = partial(LogisticRegression, C=C, max_iter=1000)
         return RAkEL(labelsets, make).fit(features["train"], labels)
 
     models = (({"C": C}, model(C)) for C in RAKEL_C)

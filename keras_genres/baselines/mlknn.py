@@ -68,7 +68,12 @@ class MLkNN:
 
     def _counts(self, near):
         """Return how many of the k nearest have each genre, shape `(posters, genres)`."""
-        return self._labels[np.asarray(near)[:, : self.k]].sum(axis=1)
+        near = np.asarray(near)
+        counts = np.zeros((len(near), self._labels.shape[1]), dtype=np.int64)
+        # One neighbour after the other: all of them at once would be gigabytes.
+        for column in near[:, : self.k].T:
+            counts += self._labels[column]
+        return counts
 
 
 def nearest(features, k):

@@ -1,9 +1,10 @@
 """Many small fits at a time."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 from threadpoolctl import threadpool_limits
+
+from keras_genres.training.environment import cores
 
 
 def each(work, items):
@@ -14,5 +15,5 @@ def each(work, items):
     another program runs too. With one thread results are also the same to the
     last digit, whatever the number of cores.
     """
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
         return list(pool.map(work, items))

@@ -12,7 +12,7 @@ from keras_genres.model.cut import find_cut
 from keras_genres.training.display import say
 from keras_genres.training.prefix_choice import choose_place, count_epochs, pays
 from keras_genres.training.prefix_layout import HELD_OUT, Layout
-from keras_genres.training.prefix_pass import PrefixPass
+from keras_genres.training.prefix_pass import PrefixPass, explain_interrupt
 
 
 def keep_frozen(job, sources, stop):
@@ -35,13 +35,8 @@ def keep_frozen(job, sources, stop):
         if said:
             say(said)
         prefix.choose()
-    try:
+    with explain_interrupt():
         prefix.fill(stop)
-    except KeyboardInterrupt:
-        raise UserError(
-            "Interrupted while the frozen part was computed. What is on the disk stays, "
-            "and the same command goes on from there."
-        ) from None
     return prefix
 
 

@@ -7,6 +7,7 @@ import time
 import numpy as np
 from tqdm import tqdm
 
+from keras_genres.errors import UserError
 from keras_genres.input.cache import amount, cache_folder
 from keras_genres.input.pipeline import evaluation_batches, view_batches
 from keras_genres.model.augment import augmented
@@ -134,6 +135,18 @@ class PrefixPass:
         removed = make_room(folder, needed, limit, spared)
         if removed:
             say(f"Removed {amount(removed)} of activations that were not used for longest")
+
+
+@contextlib.contextmanager
+def explain_interrupt():
+    """Turn Ctrl-C in the block, which fills what is kept, into a line for the user."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise UserError(
+            "Interrupted while the frozen part was computed. What is on the disk stays, "
+            "and the same command goes on from there."
+        ) from None
 
 
 def _arrays(images):
