@@ -5,7 +5,6 @@ from matplotlib.ticker import MaxNLocator
 
 from keras_genres.evaluation.figures import read_history
 from keras_genres.evaluation.style import (
-    INK,
     QUIET,
     TEST,
     VAL,
@@ -58,29 +57,23 @@ def draw_leak(found, first, second, folder):
         axes.plot(tests, values, "o", color=TEST, ms=6, mec="white", mew=0.9, zorder=4)
         axes.plot(tests, values, color=TEST, lw=0.9, ls=(0, (3, 2)))
         axes.set_ylim(0, max(0.5, 1.12 * max(row["val_macro_f1"] for row in found["rows"])))
-        for x, row, split, colour, shift in (
-            (edge, drawn, "val", VAL, 0.012),
-            (tests[0], before, "test", TEST, -0.055),
+        last = histories[1][names].iloc[-1]
+        best = f"of the new draw,\n{after['val_macro_f1']:.2f} at best"
+        for x, y, text, colour, (right, up) in (
+            (edge, drawn["val_macro_f1"], f"{drawn['val_macro_f1']:.2f}", VAL, (5, 9)),
+            (late[-1], last, f"validation\n{best}", VAL, (14, 0)),
+            (tests[0], values[0], f"test {values[0]:.2f}", TEST, (-16, -13)),
+            (tests[1], values[1], f"test {values[1]:.2f}", TEST, (8, -2)),
         ):
-            value = row[f"{split}_macro_f1"]
-            axes.text(
-                x, value + shift, f" {value:.2f}", color=colour, size=8.5, ha="left", va="bottom"
-            )
-        ends = (
-            (after["val_macro_f1"], "validation\nof the new draw", VAL),
-            (after["test_macro_f1"], "test", TEST),
-        )
-        for value, text, colour in ends:
             axes.annotate(
-                f"{text} {value:.2f}",
-                (late[-1], value),
-                xytext=(14, 0),
+                text,
+                (x, y),
+                xytext=(right, up),
                 textcoords="offset points",
                 va="center",
                 size=8.5,
                 color=colour,
                 annotation_clip=False,
             )
-        axes.title.set_color(INK)
         save_png(figure, folder / "leak.png")
         save_svg(figure, folder / "leak.svg")
