@@ -201,3 +201,13 @@ def test_load_picture_takes_paths_and_names_the_bad_one(tmp_path):
     with pytest.raises(PictureError, match=r"bad\.jpg is no usable picture: not an image"):
         load_picture(path)
     assert issubclass(PictureError, UserError)
+
+
+def test_a_large_jpeg_may_be_decoded_smaller_but_not_smaller_than_enough():
+    data = encoded(picture(0, 600, 900), quality=95)
+    small = load_picture(data, at_least=(140, 200))
+    assert small.size == (150, 225)  # a quarter; an eighth would be too few
+    whole = load_picture(data).resize(small.size, Image.Resampling.BOX)
+    assert np.abs(np.asarray(small).astype(int) - np.asarray(whole)).mean() < 2
+    assert load_picture(data, at_least=(599, 899)).size == (600, 900)
+    assert load_picture(encoded(picture(0), "PNG"), at_least=(10, 10)).size == (60, 90)
