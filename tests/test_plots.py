@@ -1,11 +1,14 @@
+"""The figures that need no posters: nothing overlaps, nothing is cut off, nothing misleads."""
+
 import numpy as np
 import pandas as pd
 import pytest
 from synthetic import draw_labels, draw_scores, write_history
 
-from keras_genres.evaluation import panels, plots
-from keras_genres.evaluation.figures import read_history
-from keras_genres.evaluation.style import house_style, save_png
+from keras_genres.evaluation import maps, panels, plots, score_panels
+from keras_genres.evaluation.history import read_history
+from keras_genres.evaluation.slices import slice_errors
+from keras_genres.evaluation.style import house_style
 from keras_genres.evaluation.thresholds import choose_thresholds
 from keras_genres.genres import GENRES
 
@@ -18,104 +21,119 @@ def arrays(without=()):
     return labels, scores
 
 
-def all_figures(folder, without=()):
-    """Return every figure by name."""
-    labels, scores = arrays(without)
+def all_figures(folder, without=(), scores=None):
+    """Return the sheet of every figure by name."""
+    labels, drawn = arrays(without)
+    scores = drawn if scores is None else np.broadcast_to(np.float32(scores), drawn.shape)
     thresholds = choose_thresholds(labels, scores)
     write_history(folder / "history.csv", 12)
     f1 = np.linspace(0, 1, 19)
     counts = {"train": np.arange(19) * 1000, "val": np.arange(19) * 300, "test": np.arange(19) * 9}
+    values = ["A land whose name is far too long to stand beside a row"] * 100 + ["b", ""] * 100
+    slices = slice_errors(labels, labels, np.arange(300), values, resamples=20)
     return {
         "f1_per_genre": plots.f1_per_genre(f1, f1[::-1], thresholds, labels.sum(axis=0)),
         "genre_distribution": plots.genre_distribution(counts),
         "history": plots.history(read_history(folder / "history.csv")),
+        "errors": plots.errors_by("country", slices),
         "precision_recall": panels.precision_recall(labels, scores, thresholds),
         "thresholds": panels.thresholds_panels((labels, scores), (labels, scores), thresholds),
+        "calibration": score_panels.calibration(labels, scores),
+        "scores": score_panels.score_histograms(labels, scores, thresholds),
+        "confusion": score_panels.confusion(labels, scores, thresholds),
+        "cooccurrence": maps.cooccurrence_maps(labels, scores, thresholds),
+        "precision_recall_map": maps.precision_recall_map(labels, scores, thresholds),
     }
 
 
-def drawn_texts(figure):
-    """Return the texts of a figure with their boxes, in pixels."""
-    renderer = figure.canvas.get_renderer()
-    figure.draw(renderer)
-    parts = list(figure.texts)
-    for axes in figure.axes:
-        parts += [*axes.texts, axes._left_title, axes.xaxis.label, axes.yaxis.label]
-        if axes.axison:
-            parts += _tick_labels(axes.xaxis, axes.get_xlim())
-            parts += _tick_labels(axes.yaxis, axes.get_ylim())
-    shown = [part for part in parts if part.get_text() and part.get_visible()]
-    return [(part.get_text(), part.get_window_extent(renderer)) for part in shown]
+def overlaps(sheet):
+    """Return the pairs of texts that overlap, and texts that leave the sheet."""
+    boxes = np.array([words.box for words in sheet.words])
+    texts = [words.text for words in sheet.words]
+    edge = (boxes[:, :2] < 0).any(axis=1)
+    edge |= (boxes[:, 2] > sheet.width) | (boxes[:, 3] > sheet.height)
+    slack = 0.012  # inches: the boxes have room for letters that few texts have
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    pairs = np.argwhere(np.triu((high - low > slack).all(axis=2), 1))
+    return [(texts[one], texts[other]) for one, other in pairs], [
+        text for text, is_out in zip(texts, edge, strict=True) if is_out
+    ]
 
 
-def _tick_labels(axis, limits):
-    # Ticks outside the limits exist but are not drawn.
-    pairs = zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=True)
-    return [label for where, label in pairs if min(limits) <= where <= max(limits)]
+@pytest.mark.parametrize(
+    ("without", "scores"), [((), None), ((3, 16), None), ((), 0.3), (range(19), None)]
+)
+def test_no_text_overlaps_another_or_leaves_the_figure(tmp_path, without, scores):
+    for name, sheet in all_figures(tmp_path, without, scores).items():
+        assert len(sheet.words) > 10
+        assert overlaps(sheet) == ([], []), name
 
 
-@pytest.mark.parametrize("without", [(), (3, 16)])
-def test_no_text_overlaps_another_or_leaves_the_figure(tmp_path, without):
-    with house_style():
-        for name, figure in all_figures(tmp_path, without).items():
-            texts = drawn_texts(figure)
-            assert len(texts) > 10
-            width, height = figure.bbox.width, figure.bbox.height
-            for index, (text, box) in enumerate(texts):
-                assert box.x0 >= 0 and box.y0 >= 0, (name, text)
-                assert box.x1 <= width and box.y1 <= height, (name, text)
-                for other, other_box in texts[:index]:
-                    assert not box.padded(-1.5).overlaps(other_box.padded(-1.5)), (
-                        name,
-                        text,
-                        other,
-                    )
+def test_colours_are_all_of_the_style(tmp_path):
+    from keras_genres.evaluation import style
+
+    known = {"white", style.INK, style.QUIET, style.LINE, *style.SPLIT_COLOURS.values()}
+    for sheet in all_figures(tmp_path).values():
+        used = {look.colour for look, _ in sheet.marks()} | {words.colour for words in sheet.words}
+        assert used <= known
 
 
-def test_figures_are_the_same_bytes_and_hold_no_date(tmp_path):
+def test_figures_are_the_same_bytes_small_and_without_a_date(tmp_path):
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         with house_style():
-            for name, figure in all_figures(tmp_path).items():
-                save_png(figure, tmp_path / folder / f"{name}.png")
-    for path in (tmp_path / "one").iterdir():
+            for name, sheet in all_figures(tmp_path).items():
+                sheet.save(tmp_path / folder, name)
+    files = sorted((tmp_path / "one").iterdir())
+    assert len(files) == 2 * len(all_figures(tmp_path))
+    for path in files:
         content = path.read_bytes()
         assert content == (tmp_path / "two" / path.name).read_bytes()
-        assert b"tEXt" not in content and b"tIME" not in content
+        assert b"tEXt" not in content and b"tIME" not in content and b"<dc:date" not in content
+        assert len(content) < 200_000
 
 
 def test_f1_per_genre_puts_the_best_genre_on_top():
     f1 = np.zeros(19)
     f1[[4, 16]] = 0.5, 0.9
-    with house_style():
-        figure = plots.f1_per_genre(f1, f1, f1, np.arange(19))
-    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    sheet = plots.f1_per_genre(f1, f1, f1, np.arange(19))
+    names = [words.text for words in sorted(sheet.words, key=lambda words: words.y)]
+    names = [name for name in names if name in GENRES]
     assert names[:3] == ["Sport", "Comedy", "Action"]
     assert sorted(names) == sorted(GENRES)
 
 
+def lines(sheet, **look):
+    """Return the ends of all lines of a look, in points."""
+    return [
+        points.tolist()
+        for found, marks in sheet.marks()
+        if found.kind == "line" and all(getattr(found, k) == v for k, v in look.items())
+        for points, _ in marks
+    ]
+
+
 def test_history_marks_unfreezing_between_the_stages_and_the_best_epoch(tmp_path):
     write_history(tmp_path / "history.csv", 12)
-    table = read_history(tmp_path / "history.csv")
-    with house_style():
-        figure = plots.history(table)
-    verticals = [
-        line.get_xdata()[0]
-        for line in figure.axes[1].lines
-        if len(line.get_xdata()) == 2 and line.get_xdata()[0] == line.get_xdata()[1]
-    ]
-    assert verticals == [4.5]  # epochs 1 to 4 are the head's
-    assert any("epoch 10" in text.get_text() for text in figure.texts)
+    sheet = plots.history(read_history(tmp_path / "history.csv"))
+    ticks = {words.text: 72 * words.x for words in sheet.words if words.text in ("4", "6")}
+    dotted = lines(sheet, dashes=(1, 2))
+    # Epochs 1 to 4 are the head's. Of the ticks those of the right panel remain.
+    assert dotted[1][0][0] == pytest.approx(ticks["4"] + (ticks["6"] - ticks["4"]) / 4, abs=0.02)
+    assert dotted[1][0][0] == dotted[1][1][0]
+    assert any("epoch 10" in words.text for words in sheet.words)
+    rings = [marks for look, marks in sheet.marks() if look.hollow]
+    assert len(rings[0]) == 4
 
 
 @pytest.mark.parametrize("epochs", [1, 2])
 def test_short_and_diverged_histories_are_drawn(tmp_path, epochs):
     write_history(tmp_path / "history.csv", epochs)
     table = read_history(tmp_path / "history.csv")
-    with house_style():
-        for worse in (table, table.assign(loss=np.nan, val_loss=np.inf, is_best=0.0)):
-            texts = drawn_texts(plots.history(worse))
-            assert {"training", "validation", "tuned", "at 0.5"} <= {text for text, _ in texts}
+    for worse in (table, table.assign(loss=np.nan, val_loss=np.inf, is_best=0.0)):
+        texts = {words.text for words in plots.history(worse).words}
+        assert {"training", "validation", "tuned", "at 0.5"} <= texts
 
 
 def test_history_without_a_file_or_an_epoch_has_no_rows(tmp_path):
@@ -128,8 +146,31 @@ def test_history_without_a_file_or_an_epoch_has_no_rows(tmp_path):
 
 def test_panels_say_which_genre_has_nothing_to_show():
     labels, scores = arrays(without=[16])
-    with house_style():
-        figure = panels.precision_recall(labels, scores, np.full(19, 0.5))
-    texts = [text.get_text() for text in figure.axes[0].texts]
-    assert texts.count("no positive\nin test") == 1
+    sheet = panels.precision_recall(labels, scores, np.full(19, 0.5))
+    texts = [words.text for words in sheet.words]
+    assert texts.count("no positive") == 1
     assert "Sport" in texts
+
+
+def test_confusion_counts_every_poster_once_a_genre():
+    labels = np.zeros((10, 19), np.uint8)
+    labels[:4, 0] = 1
+    scores = np.zeros((10, 19))
+    scores[:3, 0] = scores[9, 0] = 0.9  # three right, one missed, one wrong
+    words = score_panels.confusion(labels, scores, 0.5).words
+    texts = [each.text for each in words if each.text not in GENRES]
+    start = next(i for i in range(len(texts)) if texts[i : i + 2] == ["3", "75%"])
+    assert texts[start : start + 8] == ["3", "75%", "1", "25%", "1", "17%", "5", "83%"]
+
+
+def test_wrong_picks_that_come_together_are_named_first():
+    labels = np.eye(19, dtype=np.uint8).repeat(4, axis=0)
+    scores = labels.astype(float)
+    scores[labels[:, 2] == 1, 8] = 1  # every animation picked as a family film too
+    sheet = maps.cooccurrence_maps(labels, scores, 0.5)
+    texts = [words.text for words in sheet.words]
+    place = texts.index("Animation → Family")
+    assert texts[place + 1 : place + 4] == ["0%", "100%", "+100"]
+    # The other way round it is half: of eight films picked as family, four are animations.
+    assert texts[place + 4 : place + 8] == ["Family → Animation", "0%", "50%", "+50"]
+    assert sum("→" in text for text in texts) == 2
