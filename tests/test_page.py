@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import pytest
 from synthetic import write_run
 
-from keras_genres.evaluation.figure_texts import figure_texts
+from keras_genres.evaluation.captions import figure_text
 from keras_genres.evaluation.page import TEMPLATES, report_page
 from keras_genres.evaluation.report import make_report, write_report
 from keras_genres.evaluation.thresholds import sweep
@@ -126,9 +126,9 @@ def test_page_loads_nothing(page, text):
 def test_every_figure_is_in_it_with_its_texts(run, page, text):
     drawn = sorted(path.stem for path in run.report.glob("*.png"))
     assert len(drawn) >= 5
-    for name, title, _, alt in figure_texts(drawn):
+    for name, title, caption, alt in map(figure_text, drawn):
         assert f"figure-{name.replace('_', '-')}" in page.ids
-        assert title in page.texts["h3"]
+        assert title in page.texts["h3"] and caption in page.texts["figcaption"]
         assert alt in page.attributes("alt") + page.attributes("aria-label")
 
 
@@ -219,6 +219,8 @@ def test_texts_stand_out_from_what_is_behind_them(scheme):
     for back in ("soft", "alarm-page"):
         assert contrast(colours["ink"], colours[back]) >= 4.5
     assert contrast(colours["quiet"], colours["soft"]) >= 4.5
+    assert contrast(colours["ink"], colours["val-area"]) >= 4.5
+    assert contrast(colours["paper"], colours["test-area"]) >= 4.5
     assert contrast(colours["alarm"], colours["alarm-page"]) >= 4.5
 
 

@@ -15,7 +15,8 @@ def drawn(folder, colour=TEST, text="<b>&"):
 def test_colours_become_names_and_styles_attributes(tmp_path):
     found = inline_svg(drawn(tmp_path), "one-", "A line from 0 to 1")
     assert found.has_our_colours
-    assert 'class="s-test"' in found.markup and "f-ink" in found.markup
+    for name in ("s-test", "f-test", "f-ink", "a-paper"):  # line, letters, letters, area
+        assert f'class="{name}"' in found.markup
     assert "style=" not in found.markup and "<style" not in found.markup
     assert 'aria-label="A line from 0 to 1"' in found.markup
     assert 'viewBox="0 0 576 144"' in found.markup

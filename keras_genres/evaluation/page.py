@@ -12,8 +12,8 @@ from pathlib import Path
 from keras_genres import __version__
 from keras_genres.evaluation.about import about_run, settings_rows
 from keras_genres.evaluation.alarms import is_alarm
+from keras_genres.evaluation.captions import figure_text
 from keras_genres.evaluation.explain import GLOSSARY, explain, explain_thresholds, headlines
-from keras_genres.evaluation.figure_texts import figure_texts
 from keras_genres.evaluation.history import read_history
 from keras_genres.evaluation.metrics import AVERAGES
 from keras_genres.evaluation.side_by_side import side_by_side
@@ -23,7 +23,12 @@ from keras_genres.split import SPLITS
 TEMPLATES = Path(__file__).parent / "templates"
 
 _JPEG_QUALITY = 88
-_PLACES = {"history": "training", "thresholds": "thresholds", "genre_distribution": "posters"}
+_PLACES = {
+    "genre_distribution": "posters",
+    "samples": "posters",
+    "history": "training",
+    "thresholds": "thresholds",
+}
 # A figure stands where its subject is; all others in the section of figures.
 
 
@@ -111,10 +116,9 @@ def _history_rows(run):
 def _figures(folder, drawn, markup):
     """Return the figures of each place of the page, as dictionaries."""
     places = {place: [] for place in [*_PLACES.values(), "figures"]}
-    for name, title, caption, alt in figure_texts(drawn):
-        figure = {"name": name.replace("_", "-"), "title": title, "caption": caption, "alt": alt}
-        figure |= _content(folder, name, alt, markup)
-        places[_PLACES.get(name, "figures")].append(figure)
+    for text in map(figure_text, drawn):
+        figure = text._asdict() | _content(folder, text.name, text.alt, markup)
+        places[_PLACES.get(text.name, "figures")].append(figure)
     return places
 
 

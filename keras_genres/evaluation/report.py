@@ -202,22 +202,13 @@ def write_report(run, posters=None, columns=None, html=False, duplicates=False, 
             write_text(folder / f"{split}_side_by_side.csv", table)
         if crossing is not None and crossing.pictures:
             crossing.write(folder / "duplicates.csv")
-        drawn = _draw(draw_figures, run, report, folder, posters, columns)
+        drawn = draw_figures(run, report, folder, posters=posters, columns=columns)
         write_text(folder / "report.md", report_markdown(run, report, drawn))
         if html:
             from keras_genres.evaluation.page import report_page
 
             write_text(folder / "report.html", report_page(run, report, folder, drawn))
     return report
-
-
-def _draw(draw_figures, run, report, folder, posters, columns):
-    import inspect
-
-    if "posters" in inspect.signature(draw_figures).parameters:
-        return draw_figures(run, report, folder, posters=posters, columns=columns)
-    draw_figures(run, report, folder)
-    return sorted(path.stem for path in folder.glob("*.png"))
 
 
 def _crossing(posters):

@@ -1,8 +1,8 @@
 """`report.md`: a report to be read in a repository."""
 
 from keras_genres.evaluation.about import about_run
+from keras_genres.evaluation.captions import figure_text
 from keras_genres.evaluation.explain import GLOSSARY, explain, explain_thresholds, headlines
-from keras_genres.evaluation.figure_texts import figure_texts
 from keras_genres.evaluation.markdown import escape_markdown, markdown_list, markdown_table
 from keras_genres.evaluation.metrics import AVERAGES
 from keras_genres.evaluation.side_by_side import side_by_side
@@ -83,14 +83,10 @@ def _thresholds(report):
 
 
 def _figures(drawn):
-    for name, title, caption, alt in figure_texts(drawn):
-        yield f"### {escape_markdown(title)}"
-        yield ""
-        yield f"![{escape_markdown(alt)}]({name}.png)"
-        yield ""
-        if caption:
-            yield escape_markdown(caption)
-            yield ""
+    for text in map(figure_text, drawn):
+        yield f"### {escape_markdown(text.title)}\n"
+        yield f"![{escape_markdown(text.alt)}]({text.name}.png)\n"
+        yield f"{escape_markdown(text.caption)}\n"
 
 
 def _pair(low, high):

@@ -1,7 +1,9 @@
 """Figures as SVG within an HTML page: few elements, no styles of their own, our colours by name.
 
 A page that forbids inline styles takes them as attributes; colours of
-`style` become classes, so that the page decides what they are in the dark.
+`style` become classes, so that the page decides what they are in the dark:
+`s-NAME` of a line, `a-NAME` of an area, on which texts may stand, and
+`f-NAME` of letters and dots.
 """
 
 import re
@@ -23,6 +25,7 @@ COLOURS = {
 """Colour of a figure -> name of the page's variable for it."""
 
 _ELEMENTS = {"svg", "g", "path", "use", "defs", "clipPath", "rect", "circle", "line", "image"}
+_AREAS = {"path", "rect"}
 _ATTRIBUTES = {
     "id", "d", "x", "y", "x1", "y1", "x2", "y2", "r", "cx", "cy", "width", "height", "viewBox",
     "transform", "clip-path", "preserveAspectRatio",
@@ -95,8 +98,9 @@ def _set_styles(element, text, unknown):
         element.set(name, value)
         if name in ("fill", "stroke") and value != "none":
             known = COLOURS.get(value.lower())
+            kind = "a" if name == "fill" and element.tag in _AREAS else name[0]
             if known:
-                classes.append(f"{name[0]}-{known}")
+                classes.append(f"{kind}-{known}")
             else:
                 unknown.add(value)
     if classes:
