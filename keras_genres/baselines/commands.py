@@ -46,7 +46,7 @@ def _help():
 @click.option(
     "--measure",
     type=click.Choice(MEASURES),
-    help="What the constant set is best by; default: micro_f1.",
+    help="What the constant set is best by; default: macro_f1.",
 )
 @click.option(
     "--backbone",

@@ -33,7 +33,7 @@ def most_frequent(labels):
     return _first(labels.sum(axis=0), k)
 
 
-def best_constant_set(labels, measure="micro_f1"):
+def best_constant_set(labels, measure="macro_f1"):
     """Pick the one set of genres that scores best when every poster gets it.
 
     For macro F1 that is all genres: each counts alone, and picking it for all

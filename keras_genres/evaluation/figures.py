@@ -66,17 +66,24 @@ def _drawings(run, report):
         split: [part["genres"][genre] for genre in GENRES]
         for split, part in run.split().splits.items()
     }
+    tuned = report.summaries["test"]["thresholds"]["chosen_on"] == "val"
     epochs = read_history(run.history_file)
     return {
         "genre_distribution": lambda: plots.genre_distribution(counts),
         "f1_per_genre": lambda: plots.f1_per_genre(
-            test["f1"].to_numpy(), val["f1"].to_numpy(), thresholds, test["support"].to_numpy()
+            test["f1"].to_numpy(),
+            val["f1"].to_numpy(),
+            thresholds,
+            test["support"].to_numpy(),
+            tuned=tuned,
         ),
         "confusion": lambda: score_panels.confusion(*arrays["test"], thresholds),
         "history": lambda: plots.history(epochs) if len(epochs) else None,
         "cooccurrence": lambda: maps.cooccurrence_maps(*arrays["test"], thresholds),
         "precision_recall_map": lambda: maps.precision_recall_map(*arrays["test"], thresholds),
-        "thresholds": lambda: panels.thresholds_panels(arrays["val"], arrays["test"], thresholds),
+        "thresholds": lambda: panels.thresholds_panels(
+            arrays["val"], arrays["test"], thresholds, tuned=tuned
+        ),
         "precision_recall": lambda: panels.precision_recall(*arrays["test"], thresholds),
         "calibration": lambda: score_panels.calibration(*arrays["test"]),
         "scores": lambda: score_panels.score_histograms(*arrays["test"], thresholds),

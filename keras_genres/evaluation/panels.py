@@ -77,8 +77,7 @@ class Panels:
         for number, line in enumerate(lines):
             y = frame.top + 0.18 * frame.height + 0.15 * number
             words = self.sheet.write(frame.left + frame.width / 2, y, line, size=8, across="center")
-            left, top, right, bottom = words.box
-            self.sheet.box(left, top, right - left, bottom - top, "white", 0.8, layer=3)
+            self.sheet.cover(words, layer=3)
 
 
 def precision_recall(labels, scores, thresholds, genres=GENRES):
@@ -117,7 +116,7 @@ def precision_recall(labels, scores, thresholds, genres=GENRES):
     return panels.sheet
 
 
-def thresholds_panels(val, test, thresholds, genres=GENRES):
+def thresholds_panels(val, test, thresholds, genres=GENRES, tuned=True):
     """Return F1 over the threshold for each genre, with the threshold that was chosen.
 
     Args:
@@ -125,11 +124,12 @@ def thresholds_panels(val, test, thresholds, genres=GENRES):
         test: The same of test.
         thresholds: Shape `(genres,)`.
         genres: Names in column order.
+        tuned: Whether the thresholds were chosen on validation.
     """
     subtitle = (
         ("validation", VAL),
         ("test", TEST),
-        "dot and number: the threshold, chosen on validation",
+        "dot and number: the threshold" + (", chosen on validation" if tuned else ""),
     )
     panels = Panels("F1 over the threshold", subtitle, genres)
     panels.scale_y("F1")

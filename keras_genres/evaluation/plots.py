@@ -28,7 +28,7 @@ _RIGHT_INCHES = 2.45
 _TOP_INCHES = 0.98
 
 
-def f1_per_genre(test_f1, val_f1, thresholds, support, genres=GENRES):
+def f1_per_genre(test_f1, val_f1, thresholds, support, genres=GENRES, tuned=True):
     """Return a bar of test F1 for each genre, best first, with validation as a dot.
 
     Args:
@@ -37,6 +37,7 @@ def f1_per_genre(test_f1, val_f1, thresholds, support, genres=GENRES):
         thresholds: Shape `(genres,)`.
         support: Test posters of each genre, shape `(genres,)`.
         genres: Names in column order.
+        tuned: Whether the thresholds were chosen on validation.
     """
     test_f1, val_f1 = np.asarray(test_f1), np.asarray(val_f1)
     order = np.argsort(-test_f1, kind="stable")
@@ -44,7 +45,7 @@ def f1_per_genre(test_f1, val_f1, thresholds, support, genres=GENRES):
     subtitle = (
         ("bar: test", TEST),
         ("dot: validation", VAL),
-        f"(thresholds were chosen there). Dashed: test macro F1 {macro:.2f}.",
+        f"{'(thresholds were chosen there). ' if tuned else ''}Dashed: test macro F1 {macro:.2f}.",
     )
     sheet, frame = _row_sheet("F1 per genre", subtitle, [genres[i] for i in order], 1)
     for tick in (0, 0.2, 0.4, 0.6, 0.8, 1):
