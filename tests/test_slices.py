@@ -12,6 +12,17 @@ def test_years_become_decades_in_order():
     assert which.tolist() == [1, 0, 0, 2, 1]
 
 
+def test_decades_with_few_posters_are_joined_to_their_neighbours():
+    years = ["1895", "1912", "1923"] + ["1935"] * 3 + ["1941", "1955", "2001"]
+    names, which = name_slices(years, least=3)
+    assert names == ["1890s–1920s", "1930s", "1940s–2000s"]
+    assert np.bincount(which).tolist() == [3, 3, 3]
+    # The three after the 1930s would be too few for a slice of their own.
+    assert name_slices(years, least=4)[0] == ["1890s–2000s"]
+    names, which = name_slices(["1990", "2001", ""], least=9)
+    assert names == ["1990s–2000s", "not known"] and which.tolist() == [0, 0, 1]
+
+
 def test_a_few_that_are_no_years_are_not_known():
     names, which = name_slices(["1994"] * 18 + ["199?", "0"], least=1)
     assert names == ["1990s", "not known"]

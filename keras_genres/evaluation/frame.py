@@ -53,7 +53,7 @@ class Frame:
 
     def write(self, x, y, text, *args, **look):
         """Write at a point of the scales."""
-        self.sheet.write(self.x(x), self.y(y), text, *args, **look)
+        return self.sheet.write(self.x(x), self.y(y), text, *args, **look)
 
     def mark_x(self, value, text, grid=False):
         """Write a tick below the frame; `grid` draws its line through the frame."""

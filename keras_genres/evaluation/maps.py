@@ -71,10 +71,7 @@ def precision_recall_map(labels, scores, thresholds, genres=GENRES):
         if is_far:
             sheet.line((dot[0], x), (dot[1], y), QUIET, 0.6, layer=1)
         sheet.dot(*dot, TEST, size=6.5)
-        width = text_width(name, 9) + 0.04
-        if is_far:
-            sheet.box(x - width / 2, y - 0.07, width, 0.14, "white", 0.85, layer=2)
-        sheet.write(x, y, name, INK, 9, across="center", along="center")
+        sheet.cover(sheet.write(x, y, name, INK, 9, across="center", along="center"))
     return sheet
 
 
@@ -107,8 +104,8 @@ def cooccurrence_maps(labels, scores, thresholds, genres=GENRES):
     true, picked = cooccurrence(labels), cooccurrence(pick(scores, thresholds))
     subtitle = [
         [
-            ("darkness", TEST),
-            "of a cell: of test posters with the row's genre, the share that has the column's too.",
+            ("depth of blue:", TEST),
+            "of test posters with the row's genre, the share that has the column's too.",
         ],
         [
             "Difference: how the picks depart from the truth,",

@@ -57,7 +57,8 @@ def calibration(labels, scores, genres=GENRES):
             frame.dot(*point, TEST, size=4)
         error = expected_calibration_error(bins)
         panels.number(index, f"{error:.1%}" if error < 0.0995 else f"{error:.0%}", TEST)
-        frame.write(0.98, 0.035, f"Brier {briers[index]:.3f}", size=7.5, across="right")
+        words = frame.write(0.98, 0.035, f"Brier {briers[index]:.3f}", size=7.5, across="right")
+        panels.sheet.cover(words)
     return panels.sheet
 
 

@@ -18,8 +18,6 @@ from keras_genres.evaluation.style import INK, LINE, PIXELS_PER_INCH, QUIET, WID
 
 MARGIN = 0.12
 """Inches from the left and upper edge to the title."""
-_COMPRESSION = 4
-# From 3 to 6 a file shrinks by 2 % and takes half as long again.
 _DIGITS = 2
 # A hundredth of a point is far below a pixel, and keeps numbers in the SVG short.
 
@@ -69,6 +67,11 @@ class Sheet:
         words = Words(float(x), float(y), text, colour, size, bold, **places)
         self.words.append(words)
         return words
+
+    def cover(self, words, layer=2):
+        """Fade what is below a line of text, so that it can be read on top of curves."""
+        left, top, right, bottom = words.box
+        self.box(left - 0.02, top, right - left + 0.04, bottom - top, "white", 0.85, layer)
 
     def line(self, x, y, colour=LINE, width=0.6, dashes=(), alpha=1.0, layer=1):
         """Draw a line through points, given as two sequences; NaN breaks it."""
@@ -123,7 +126,7 @@ class Sheet:
 
         Call within `style.house_style()`.
         """
-        sheet_image(self).save(folder / f"{name}.png", compress_level=_COMPRESSION)
+        sheet_image(self).save(folder / f"{name}.png")
         if not self.pictures:
             (folder / f"{name}.svg").write_text(sheet_svg(self), encoding="utf-8", newline="\n")
 

@@ -9,7 +9,7 @@ from keras_genres.evaluation.metrics import f1_per_genre, poster_values
 
 MOST_SLICES = 12
 LEAST_POSTERS = 5
-"""Smaller slices are thrown together."""
+"""Smaller slices are thrown together or joined."""
 NOT_KNOWN = "not known"
 
 _YEARS = (1800, 2199)
@@ -65,13 +65,14 @@ def slice_errors(labels, picks, groups, values, resamples=1000, confidence=0.95,
 def name_slices(values, most=MOST_SLICES, least=LEAST_POSTERS):
     """Sort posters into named slices.
 
-    Years become decades, and what is no year among them is not known. Of other
-    values the most frequent stand alone, and so does what is not known; the
-    rest is thrown together.
+    Years become decades, those with few posters joined to their neighbours,
+    and what is no year among them is not known. Of other values the most
+    frequent stand alone, and so does what is not known; the rest is thrown
+    together.
 
     Args:
         values: Texts, shape `(posters,)`.
-        most: Slices at most, beside the thrown together and the not known.
+        most: Values that stand alone at most.
         least: Posters a slice needs to stand alone.
 
     Returns:
@@ -84,19 +85,37 @@ def name_slices(values, most=MOST_SLICES, least=LEAST_POSTERS):
     """
     values = [" ".join(str(value).split()) for value in values]
     decades = _decades(values)
-    values = values if decades is None else decades
+    if decades is not None:
+        return _merge_decades(decades, least)
     found, counts = np.unique([value for value in values if value], return_counts=True)
     order = np.argsort(-counts, kind="stable")
     alone = [str(found[row]) for row in order[:most] if counts[row] >= least]
-    alone = sorted(alone) if decades is not None else alone
     others = len(found) - len(alone)
-    word = "decade" if decades is not None else "value"
     # Nothing of the data has this place in the list, so no value can pass for it.
     rest, unknown = len(alone), len(alone) + (others > 0)
     place = {name: number for number, name in enumerate(alone)}
     which = [place.get(value, rest) if value else unknown for value in values]
-    names = alone + [f"{others} other {word}{'s' * (others > 1)}"] * (others > 0)
+    names = alone + [f"{others} other value{'s' * (others > 1)}"] * (others > 0)
     return names + [NOT_KNOWN] * (not all(values)), np.array(which, dtype=int)
+
+
+def _merge_decades(decades, least):
+    """Join decades with few posters to the next, the last one to the one before."""
+    found, counts = np.unique([decade for decade in decades if decade], return_counts=True)
+    spans, size = [[]], 0
+    for decade, count in zip(found.tolist(), counts, strict=True):
+        spans[-1].append(decade)
+        size += count
+        if size >= least:
+            spans.append([])
+            size = 0
+    rest = spans.pop()
+    if rest:
+        spans = [*spans[:-1], [*spans[-1], *rest]] if spans else [rest]
+    place = {decade: number for number, span in enumerate(spans) for decade in span}
+    names = [f"{span[0]}–{span[-1]}" if len(span) > 1 else span[0] for span in spans]
+    which = np.array([place.get(decade, len(spans)) for decade in decades], dtype=int)
+    return names + [NOT_KNOWN] * (not all(decades)), which
 
 
 def _decades(values):
