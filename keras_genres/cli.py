@@ -16,7 +16,7 @@ from keras_genres.baselines.commands import baseline
 from keras_genres.bench.commands import bench
 from keras_genres.errors import UserError
 from keras_genres.evaluation.commands import report, thresholds
-from keras_genres.evaluation.compare_command import compare, paper
+from keras_genres.evaluation.compare.commands import compare, paper
 from keras_genres.experiments.commands import experiment
 from keras_genres.files import explain_os_error
 from keras_genres.model.backbones import BACKBONES

@@ -13,9 +13,9 @@ from synthetic import draw_scores, write_run
 
 from keras_genres.cli import main
 from keras_genres.errors import UserError
-from keras_genres.evaluation.compare import compare
-from keras_genres.evaluation.compare_facts import clean, open_runs
-from keras_genres.evaluation.compare_tables import (
+from keras_genres.evaluation.compare.facts import clean, open_runs
+from keras_genres.evaluation.compare.runs import compare
+from keras_genres.evaluation.compare.tables import (
     difference_rows,
     genre_rows,
     notes,
@@ -23,8 +23,8 @@ from keras_genres.evaluation.compare_tables import (
     table9,
     table10,
 )
-from keras_genres.evaluation.compare_text import format_comparison
-from keras_genres.evaluation.compare_write import write_comparison
+from keras_genres.evaluation.compare.text import format_comparison
+from keras_genres.evaluation.compare.write import write_comparison
 from keras_genres.evaluation.intervals import resample_measures
 from keras_genres.evaluation.metrics import macro_f1, pick
 from keras_genres.evaluation.paper import load_paper
@@ -514,7 +514,7 @@ def test_the_folder_is_whole_and_the_same_bytes_from_elsewhere(folder, tmp_path)
 
 
 def test_a_failed_figure_leaves_no_folder(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("keras_genres.evaluation.compare_plots.genres_figure", lambda *_: 1 / 0)
+    monkeypatch.setattr("keras_genres.evaluation.compare.plots.genres_figure", lambda *_: 1 / 0)
     result = call(folder / "good", folder / "cut", "--out", tmp_path / "out")
     assert isinstance(result.exception, ZeroDivisionError)
     assert list(tmp_path.iterdir()) == []
@@ -523,14 +523,14 @@ def test_a_failed_figure_leaves_no_folder(folder, tmp_path, monkeypatch):
 def test_figures_keep_their_texts_apart_and_inside(compared, paper):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    from keras_genres.evaluation import compare_plots
-    from keras_genres.evaluation.style import house_style
+    from keras_genres.evaluation.compare import plots
+    from keras_genres.evaluation.figures.style import house_style
 
     with house_style():
         for figure in (
-            compare_plots.f1_figure(compared, paper),
-            compare_plots.genres_figure(compared),
-            compare_plots.differences_figure(compared),
+            plots.f1_figure(compared, paper),
+            plots.genres_figure(compared),
+            plots.differences_figure(compared),
         ):
             renderer = FigureCanvasAgg(figure).get_renderer()
             figure.draw(renderer)
@@ -552,8 +552,8 @@ def test_many_runs_keep_eight_and_the_prior_in_the_genres(folder, tmp_path):
     for number in range(10):
         write(tmp_path / f"run{number}", 0.5 + number / 10, number)
     write(tmp_path / "prior", constant=True)
-    from keras_genres.evaluation.compare_plots import genres_figure
-    from keras_genres.evaluation.style import house_style
+    from keras_genres.evaluation.compare.plots import genres_figure
+    from keras_genres.evaluation.figures.style import house_style
 
     with house_style():
         figure = genres_figure(compare(sorted(tmp_path.iterdir())))

@@ -9,7 +9,7 @@ from synthetic import write_run
 
 from keras_genres.data.table import load_posters
 from keras_genres.errors import UserError
-from keras_genres.evaluation.figures import FIGURES, draw_figures, figure_text
+from keras_genres.evaluation.figures.draw import FIGURES, draw_figures, figure_text
 from keras_genres.evaluation.report import make_report
 from keras_genres.evaluation.thresholds import sweep
 from keras_genres.runs import Predictions
@@ -119,7 +119,7 @@ def test_titles_of_the_page_are_those_in_the_figures(tmp_path):
     run = write_run(tmp_path / "run", posters=20)
     sweep(run)
     report = make_report(run)
-    from keras_genres.evaluation.figures import _drawings
+    from keras_genres.evaluation.figures.draw import _drawings
 
     for name, make in _drawings(run, report).items():
         assert make().words[0].text == figure_text(name).title, json.dumps(name)

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import pytest
 from synthetic import write_run
 
-from keras_genres.evaluation.captions import figure_text
+from keras_genres.evaluation.figures.captions import figure_text
 from keras_genres.evaluation.page import TEMPLATES, report_page
 from keras_genres.evaluation.report import make_report, write_report
 from keras_genres.evaluation.thresholds import sweep

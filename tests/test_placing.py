@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_genres.evaluation.placing import place_names
+from keras_genres.evaluation.figures.placing import place_names
 
 BOUNDS = (0, 0, 7, 5)
 

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from synthetic import draw_labels, draw_scores, write_history
 
-from keras_genres.evaluation import maps, panels, plots, score_panels
+from keras_genres.evaluation.figures import maps, panels, plots, score_panels
+from keras_genres.evaluation.figures.style import house_style
 from keras_genres.evaluation.history import read_history
 from keras_genres.evaluation.slices import slice_errors
-from keras_genres.evaluation.style import house_style
 from keras_genres.evaluation.thresholds import choose_thresholds
 from keras_genres.genres import GENRES
 
@@ -71,7 +71,7 @@ def test_no_text_overlaps_another_or_leaves_the_figure(tmp_path, without, scores
 
 
 def test_colours_are_all_of_the_style(tmp_path):
-    from keras_genres.evaluation import style
+    from keras_genres.evaluation.figures import style
 
     known = {"white", style.INK, style.QUIET, style.LINE, *style.SPLIT_COLOURS.values()}
     for sheet in all_figures(tmp_path).values():

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from pictures import encoded, picture
 
-from keras_genres.evaluation import poster_sheets as sheets
-from keras_genres.evaluation.style import LINE, TEST, VAL
+from keras_genres.evaluation.figures import poster_sheets as sheets
+from keras_genres.evaluation.figures.style import LINE, TEST, VAL
 
 LABELS = np.eye(19, dtype=np.uint8)
 

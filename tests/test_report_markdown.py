@@ -3,7 +3,7 @@ import json
 import pytest
 from synthetic import write_run
 
-from keras_genres.evaluation.captions import FIGURES, figure_text
+from keras_genres.evaluation.figures.captions import FIGURES, figure_text
 from keras_genres.evaluation.report import make_report
 from keras_genres.evaluation.report_markdown import report_markdown
 from keras_genres.evaluation.side_by_side import side_by_side

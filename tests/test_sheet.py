@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_genres.evaluation.frame import Frame, nice_ticks, thin
-from keras_genres.evaluation.lettering import (
+from keras_genres.evaluation.figures.frame import Frame, nice_ticks, thin
+from keras_genres.evaluation.figures.lettering import (
     Words,
     clean_text,
     letter,
@@ -16,8 +16,15 @@ from keras_genres.evaluation.lettering import (
     text_width,
     wrap,
 )
-from keras_genres.evaluation.sheet import Sheet
-from keras_genres.evaluation.style import INK, PIXELS_PER_INCH, QUIET, TEST, VAL, house_style
+from keras_genres.evaluation.figures.sheet import Sheet
+from keras_genres.evaluation.figures.style import (
+    INK,
+    PIXELS_PER_INCH,
+    QUIET,
+    TEST,
+    VAL,
+    house_style,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -1,4 +1,4 @@
-from keras_genres.evaluation.style import TEST, house_style, new_figure, place, save_svg
+from keras_genres.evaluation.figures.style import TEST, house_style, new_figure, place, save_svg
 from keras_genres.evaluation.svg import inline_svg
 
 

@@ -7,7 +7,7 @@ part only.
 import re
 from dataclasses import dataclass
 
-from keras_genres.evaluation.compare_facts import clean, read_facts
+from keras_genres.evaluation.compare.facts import clean, read_facts
 from keras_genres.evaluation.history import read_history
 from keras_genres.setting_values import read_yaml
 from keras_genres.settings import Settings, describe_settings

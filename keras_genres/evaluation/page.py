@@ -12,8 +12,8 @@ from pathlib import Path
 from keras_genres import __version__
 from keras_genres.evaluation.about import about_run, settings_rows
 from keras_genres.evaluation.alarms import is_alarm
-from keras_genres.evaluation.captions import figure_text
 from keras_genres.evaluation.explain import GLOSSARY, explain, explain_thresholds, headlines
+from keras_genres.evaluation.figures.captions import figure_text
 from keras_genres.evaluation.history import read_history
 from keras_genres.evaluation.metrics import AVERAGES
 from keras_genres.evaluation.side_by_side import side_by_side

@@ -184,7 +184,7 @@ def write_report(run, posters=None, columns=None, html=False, duplicates=False, 
         UserError: If predictions or thresholds are missing, damaged or of
             another split, or if the posters are asked for and not there.
     """
-    from keras_genres.evaluation.figures import draw_figures
+    from keras_genres.evaluation.figures.draw import draw_figures
     from keras_genres.evaluation.report_markdown import report_markdown
 
     if posters is None:

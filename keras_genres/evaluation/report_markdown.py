@@ -1,8 +1,8 @@
 """`report.md`: a report to be read in a repository."""
 
 from keras_genres.evaluation.about import about_run
-from keras_genres.evaluation.captions import figure_text
 from keras_genres.evaluation.explain import GLOSSARY, explain, explain_thresholds, headlines
+from keras_genres.evaluation.figures.captions import figure_text
 from keras_genres.evaluation.markdown import escape_markdown, markdown_list, markdown_table
 from keras_genres.evaluation.metrics import AVERAGES
 from keras_genres.evaluation.side_by_side import side_by_side

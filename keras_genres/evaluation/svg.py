@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from keras_genres.evaluation import style
+from keras_genres.evaluation.figures import style
 
 COLOURS = {
     "#ffffff": "paper",

@@ -3,8 +3,8 @@
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from keras_genres.evaluation.figures import read_history
-from keras_genres.evaluation.style import (
+from keras_genres.evaluation.figures.draw import read_history
+from keras_genres.evaluation.figures.style import (
     QUIET,
     TEST,
     VAL,

@@ -6,10 +6,10 @@ all of a run's.
 
 import numpy as np
 
-from keras_genres.evaluation.frame import Frame, nice_ticks
-from keras_genres.evaluation.lettering import clean_text, shorten
-from keras_genres.evaluation.sheet import Sheet
-from keras_genres.evaluation.style import (
+from keras_genres.evaluation.figures.frame import Frame, nice_ticks
+from keras_genres.evaluation.figures.lettering import clean_text, shorten
+from keras_genres.evaluation.figures.sheet import Sheet
+from keras_genres.evaluation.figures.style import (
     INK,
     LINE,
     QUIET,

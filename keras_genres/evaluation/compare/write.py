@@ -1,6 +1,6 @@
 """A comparison written to a folder: tables and figures."""
 
-from keras_genres.evaluation.compare_tables import (
+from keras_genres.evaluation.compare.tables import (
     cut_notes,
     difference_rows,
     genre_rows,
@@ -9,7 +9,7 @@ from keras_genres.evaluation.compare_tables import (
     table9,
     table10,
 )
-from keras_genres.evaluation.compare_text import table9_markdown
+from keras_genres.evaluation.compare.text import table9_markdown
 from keras_genres.evaluation.markdown import csv_text, markdown_list, rows_markdown
 from keras_genres.files import whole_folder, write_text
 
@@ -28,7 +28,7 @@ def write_comparison(comparison, paper, out, overwrite=False):
     Raises:
         UserError: If the folder is there or cannot be made.
     """
-    from keras_genres.evaluation.compare_plots import draw_comparison
+    from keras_genres.evaluation.compare.plots import draw_comparison
 
     with whole_folder(out, overwrite, mark="table9.csv") as folder:
         _write_tables(comparison, paper, folder)

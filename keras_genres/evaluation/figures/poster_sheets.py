@@ -11,10 +11,10 @@ from PIL import Image
 
 from keras_genres.data.quality import PictureError, load_picture
 from keras_genres.evaluation.calibration import poster_losses
-from keras_genres.evaluation.lettering import clean_text, shorten, text_width, wrap
+from keras_genres.evaluation.figures.lettering import clean_text, shorten, text_width, wrap
+from keras_genres.evaluation.figures.sheet import MARGIN, Sheet
+from keras_genres.evaluation.figures.style import INK, LINE, QUIET, TEST, VAL
 from keras_genres.evaluation.metrics import pick
-from keras_genres.evaluation.sheet import MARGIN, Sheet
-from keras_genres.evaluation.style import INK, LINE, QUIET, TEST, VAL
 from keras_genres.genres import GENRES
 
 SAMPLES = 21

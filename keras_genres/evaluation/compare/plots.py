@@ -5,9 +5,9 @@ import textwrap
 import numpy as np
 from matplotlib.lines import Line2D
 
-from keras_genres.evaluation.compare import MEASURES
-from keras_genres.evaluation.compare_tables import cut_notes, row_beside
-from keras_genres.evaluation.style import (
+from keras_genres.evaluation.compare.runs import MEASURES
+from keras_genres.evaluation.compare.tables import cut_notes, row_beside
+from keras_genres.evaluation.figures.style import (
     INK,
     LINE,
     QUIET,

@@ -17,7 +17,7 @@ import numpy as np
 
 from keras_genres.errors import UserError
 from keras_genres.evaluation import metrics
-from keras_genres.evaluation.compare_facts import Facts, name_runs, open_runs, read_facts
+from keras_genres.evaluation.compare.facts import Facts, name_runs, open_runs, read_facts
 from keras_genres.evaluation.intervals import percentile_interval, resample_models
 from keras_genres.evaluation.metrics import pick
 

@@ -6,11 +6,11 @@ all of a run's.
 
 import numpy as np
 
-from keras_genres.evaluation.frame import Frame
+from keras_genres.evaluation.figures.frame import Frame
+from keras_genres.evaluation.figures.sheet import Sheet
+from keras_genres.evaluation.figures.style import INK, LINE, QUIET, TEST, VAL
 from keras_genres.evaluation.metrics import average_precision, f1_per_genre, pick, ratio
 from keras_genres.evaluation.ranking import precision_recall_curve
-from keras_genres.evaluation.sheet import Sheet
-from keras_genres.evaluation.style import INK, LINE, QUIET, TEST, VAL
 from keras_genres.evaluation.thresholds import f1_curve
 from keras_genres.genres import GENRES
 

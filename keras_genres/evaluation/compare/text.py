@@ -3,8 +3,8 @@
 import json
 import textwrap
 
-from keras_genres.evaluation.compare import MEASURES
-from keras_genres.evaluation.compare_tables import (
+from keras_genres.evaluation.compare.runs import MEASURES
+from keras_genres.evaluation.compare.tables import (
     difference_rows,
     genre_rows,
     notes,

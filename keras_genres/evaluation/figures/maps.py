@@ -7,12 +7,12 @@ all of a run's.
 import numpy as np
 
 from keras_genres.evaluation.cooccurrence import cooccurrence, largest_differences
-from keras_genres.evaluation.frame import Frame, thin
-from keras_genres.evaluation.lettering import text_width
+from keras_genres.evaluation.figures.frame import Frame, thin
+from keras_genres.evaluation.figures.lettering import text_width
+from keras_genres.evaluation.figures.placing import place_names
+from keras_genres.evaluation.figures.sheet import Sheet
+from keras_genres.evaluation.figures.style import INK, LINE, QUIET, TEST, VAL
 from keras_genres.evaluation.metrics import pick, ratio
-from keras_genres.evaluation.placing import place_names
-from keras_genres.evaluation.sheet import Sheet
-from keras_genres.evaluation.style import INK, LINE, QUIET, TEST, VAL
 from keras_genres.genres import GENRES
 
 _MAP_INCHES = 2.72

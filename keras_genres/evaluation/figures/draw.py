@@ -4,12 +4,12 @@ import re
 
 import numpy as np
 
-from keras_genres.evaluation import maps, panels, plots, score_panels
-from keras_genres.evaluation.captions import ERRORS_BY, FIGURES, FigureText, figure_text
+from keras_genres.evaluation.figures import maps, panels, plots, score_panels
+from keras_genres.evaluation.figures.captions import ERRORS_BY, FIGURES, FigureText, figure_text
+from keras_genres.evaluation.figures.style import house_style
 from keras_genres.evaluation.history import read_history
 from keras_genres.evaluation.metrics import pick
 from keras_genres.evaluation.slices import slice_errors
-from keras_genres.evaluation.style import house_style
 from keras_genres.genres import GENRES
 
 __all__ = ["FIGURES", "FigureText", "draw_figures", "figure_text", "read_history"]
@@ -91,7 +91,7 @@ def _drawings(run, report):
 
 
 def _poster_sheets(report, posters):
-    from keras_genres.evaluation import poster_sheets as sheets
+    from keras_genres.evaluation.figures import poster_sheets as sheets
 
     test = report.predictions["test"]
     thresholds = report.tables["test"]["threshold"].to_numpy()[: len(GENRES)]

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from matplotlib.path import Path
 
-from keras_genres.evaluation.sheet import Sheet
-from keras_genres.evaluation.style import LINE
+from keras_genres.evaluation.figures.sheet import Sheet
+from keras_genres.evaluation.figures.style import LINE
 
 
 @dataclass

@@ -9,9 +9,9 @@ from keras_genres.evaluation.calibration import (
     reliability_bins,
     wilson_interval,
 )
+from keras_genres.evaluation.figures.panels import COLUMNS, ROOT_TICKS, Panels
+from keras_genres.evaluation.figures.style import INK, QUIET, TEST, TRAIN, VAL
 from keras_genres.evaluation.metrics import pick, ratio
-from keras_genres.evaluation.panels import COLUMNS, ROOT_TICKS, Panels
-from keras_genres.evaluation.style import INK, QUIET, TEST, TRAIN, VAL
 from keras_genres.genres import GENRES
 
 _EDGES = np.linspace(0, 1, 25)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.path import Path
 
-from keras_genres.evaluation.lettering import Words
-from keras_genres.evaluation.sheet_png import sheet_image
-from keras_genres.evaluation.sheet_svg import sheet_svg
-from keras_genres.evaluation.style import INK, LINE, PIXELS_PER_INCH, QUIET, WIDTH_INCHES
+from keras_genres.evaluation.figures.lettering import Words
+from keras_genres.evaluation.figures.sheet_png import sheet_image
+from keras_genres.evaluation.figures.sheet_svg import sheet_svg
+from keras_genres.evaluation.figures.style import INK, LINE, PIXELS_PER_INCH, QUIET, WIDTH_INCHES
 
 MARGIN = 0.12
 """Inches from the left and upper edge to the title."""

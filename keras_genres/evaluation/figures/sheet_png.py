@@ -9,8 +9,16 @@ from matplotlib.path import Path
 from matplotlib.transforms import Affine2D
 from PIL import Image
 
-from keras_genres.evaluation.lettering import letter
-from keras_genres.evaluation.style import INK, LINE, PIXELS_PER_INCH, QUIET, TEST, TRAIN, VAL
+from keras_genres.evaluation.figures.lettering import letter
+from keras_genres.evaluation.figures.style import (
+    INK,
+    LINE,
+    PIXELS_PER_INCH,
+    QUIET,
+    TEST,
+    TRAIN,
+    VAL,
+)
 
 _NEAR_COLOUR = 12
 

@@ -9,7 +9,7 @@ can put its own in their place.
 import numpy as np
 from matplotlib.path import Path
 
-from keras_genres.evaluation.lettering import letter
+from keras_genres.evaluation.figures.lettering import letter
 
 _EM = 1000
 _COMMANDS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C"}

@@ -6,7 +6,7 @@ cut to size never stand alone.
 
 import numpy as np
 
-from keras_genres.evaluation.compare import MEASURES, SPLITS
+from keras_genres.evaluation.compare.runs import MEASURES, SPLITS
 from keras_genres.evaluation.paper import DIFFERENCES, ROWS, find_row
 from keras_genres.genres import GENRES
 

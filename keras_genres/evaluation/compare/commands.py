@@ -38,8 +38,8 @@ def compare(runs, with_paper, paper_folder, out, form, overwrite):
     \b
         keras-genres compare runs/* --paper --out compared/
     """
-    from keras_genres.evaluation.compare import compare
-    from keras_genres.evaluation.compare_text import format_comparison
+    from keras_genres.evaluation.compare.runs import compare
+    from keras_genres.evaluation.compare.text import format_comparison
     from keras_genres.evaluation.paper import load_paper
 
     paper = load_paper(paper_folder) if with_paper or paper_folder else None
@@ -47,7 +47,7 @@ def compare(runs, with_paper, paper_folder, out, form, overwrite):
     for line in comparison.notes:
         click.echo(line, err=True)
     if out is not None:
-        from keras_genres.evaluation.compare_write import write_comparison
+        from keras_genres.evaluation.compare.write import write_comparison
 
         write_comparison(comparison, paper, out, overwrite)
         click.echo(f"Tables and figures: {out}", err=True)
