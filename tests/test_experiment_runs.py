@@ -119,6 +119,13 @@ def test_a_cut_is_said_in_full(prepared, tmp_path):
     assert said == f"{count} of 120 posters; epochs × 0.1; input.height=112"
 
 
+def test_missing_data_are_told_once_for_all(files, tmp_path):
+    result = call("run", "all", "--data", tmp_path / "gone", "--experiments", files)
+    assert result.exit_code == 1
+    assert result.output.count("Error") == 1
+    assert "is not a folder of prepared posters" in result.output
+
+
 def test_weights_are_found_by_the_backbones_name(files, tmp_path):
     weights = tmp_path / "weights"
     weights.mkdir()

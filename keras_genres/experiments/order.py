@@ -38,12 +38,27 @@ class Order:
         suffix = "" if self.seed is None else f"-seed{self.seed}"
         return Path(self.out) / f"{name}{suffix}"
 
+    def full_split(self):
+        """Return the `Split` of the data before any cut.
+
+        Raises:
+            UserError: If there is no prepared folder.
+        """
+        file = Path(self.data) / "split.json"
+        if not file.exists():
+            raise UserError(
+                f"{self.data} is not a folder of prepared posters: it has no split.json. "
+                "Run `keras-genres data prepare` to make one."
+            )
+        return Split.load(file)
+
     def posters_folder(self):
         """Return the prepared folder to train on, cut to size where that is asked for.
 
         Cut posters stand below `out` in a folder whose name begins with a dot,
         so that `runs/*` does not take it for a run.
         """
+        self.full_split()
         if self.posters is None:
             return Path(self.data)
         return cut_posters(self.data, self.posters, Path(self.out) / f".posters-{self.posters}")
@@ -52,7 +67,7 @@ class Order:
         """Return how an experiment is cut to size as a sentence for tables; empty if it is not."""
         return describe_cut(
             Split.load(self.posters_folder() / "split.json"),
-            Split.load(Path(self.data) / "split.json"),
+            self.full_split(),
             self.epoch_scale if experiment.trains else 1.0,
             self.changes_of(experiment),
         )

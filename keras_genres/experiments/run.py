@@ -97,6 +97,7 @@ def run_all(order, note=print):
             when it was interrupted.
     """
     experiments = find_experiments(order.folder)
+    order.posters_folder()  # what is wrong with the data is wrong for all
     states = {name: state_of(each, order) for name, each in experiments.items()}
     failed = []
     for number, (name, state) in enumerate(states.items(), start=1):

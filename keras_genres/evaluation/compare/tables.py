@@ -176,8 +176,8 @@ def notes(comparison, paper=None):
     sizes = comparison.sizes
     found = [
         f"One split of {sizes['train']:,} training, {sizes['val']:,} validation and "
-        f"{sizes['test']:,} test posters. Ordered by validation macro F1. Thresholds were chosen on "
-        "validation, so it is optimistic there: the result is the test's.",
+        f"{sizes['test']:,} test posters. Ordered by validation macro F1. Thresholds were chosen "
+        "on validation, so it is optimistic there: the result is the test's.",
     ]
     if entries[0].bounds["test"]:
         found.append(
