@@ -153,3 +153,13 @@ def test_fixed_picks_and_tiny_splits_raise_nothing_more(run):
     for values in saved["genres"].values():
         del values["val_f1"]
     assert find_run_warnings(run, parts, np.full(19, 0.5), saved) == []
+
+
+def test_a_network_that_sees_nothing_is_told_and_fixed_picks_are_not(run):
+    assert "passes no signal" not in warnings_of(run)
+    scores = np.full_like(run.predictions("val").scores, 0.3)
+    scores[::2] += 1e-5
+    rewrite(run, "val", scores=scores)
+    assert "passes no signal" in warnings_of(run)
+    change_thresholds(run, lambda saved: saved.update(method="fixed picks"))
+    assert "passes no signal" not in warnings_of(run)

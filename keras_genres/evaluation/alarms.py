@@ -11,6 +11,7 @@ import numpy as np
 from keras_genres.evaluation.history import read_history
 from keras_genres.evaluation.leakage import compare_auc, find_jump, is_difference_suspicious
 from keras_genres.evaluation.metrics import f1_per_genre, pick
+from keras_genres.evaluation.thresholds import FIXED
 from keras_genres.evaluation.twins import same_scores
 from keras_genres.genres import GENRES
 
@@ -27,6 +28,9 @@ _OPTIMISTIC = (
     "scores are optimistic: the thresholds were chosen on these posters. The result is the test's."
 )
 _ROUNDING = 1e-6
+_LEAST_SPREAD = 1e-3
+# Networks that learned anything are above 0.05; random weights behind frozen
+# BatchNormalization are at 1e-5 and below.
 
 
 def find_warnings(split, predictions, summary):
@@ -83,6 +87,7 @@ def find_run_warnings(run, predictions, thresholds, saved, posters=None, crossin
     """
     found = [
         *_thresholds(predictions["val"], thresholds, saved),
+        *_signal(predictions["val"], saved),
         *_difference(predictions),
         *_jump(read_history(run.history_file)),
         *_groups(predictions, posters),
@@ -114,6 +119,19 @@ def _thresholds(val, thresholds, saved):
                 "with `keras-genres thresholds`."
             )
             return
+
+
+def _signal(val, saved):
+    """Tell a network that gives every poster the same scores, unless that is what it is for."""
+    if saved.get("method") == FIXED or len(val.scores) < 2:
+        return
+    spread = float(val.scores.std(axis=0).max())
+    if spread < _LEAST_SPREAD:
+        yield (
+            "Every poster gets nearly the same scores (their standard deviation is at most "
+            f"{spread:.0e}): the network passes no signal. Frozen blocks of random weights do that: "
+            "pass --weights, or --unfreeze all."
+        )
 
 
 def _difference(predictions):
