@@ -129,8 +129,8 @@ def _signal(val, saved):
     if spread < _LEAST_SPREAD:
         yield (
             "Every poster gets nearly the same scores (their standard deviation is at most "
-            f"{spread:.0e}): the network passes no signal. Frozen blocks of random weights do that: "
-            "pass --weights, or --unfreeze all."
+            f"{spread:.0e}): the network passes no signal. Frozen blocks of random weights do "
+            "that: pass --weights, or --unfreeze all."
         )
 
 
