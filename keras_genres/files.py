@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import glob
+import hashlib
 import json
 import os
 import shutil
@@ -9,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from keras_genres.errors import UserError
+from keras_genres.locks import alone
 
 _MENDABLE = {
     errno.ENOSPC: "no space left on the disk; free some and try again",
@@ -65,10 +68,21 @@ def whole_file(path, mode="w"):
         os.umask(umask)
         os.chmod(scratch, 0o666 & ~umask)  # mkstemp makes files only their owner can read
         os.replace(scratch, path)
+        sync_folder(path.parent)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(scratch)
         raise
+
+
+def sync_folder(path):
+    """Put the names in a folder on the disk, so that a power cut does not undo a rename."""
+    with contextlib.suppress(OSError):  # not every system lets a folder be opened
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def write_text(path, text):
@@ -96,56 +110,113 @@ def read_json(path):
         raise UserError(f"{path} is not readable JSON: {error}.") from None
 
 
+def write_sealed(path, value):
+    """Write a JSON object with a SHA-256 over itself under `sha256`, whole or not at all.
+
+    Args:
+        path: The file.
+        value: Dictionary for JSON, without the key `sha256`.
+    """
+    write_json(path, {**value, "sha256": _seal(value)})
+
+
+def read_sealed(path):
+    """Read what `write_sealed` wrote, without its `sha256`.
+
+    Raises:
+        UserError: If there is no such file, or a single character of what it
+            says is not what was written.
+    """
+    value = read_json(path)
+    seal = value.pop("sha256", None) if isinstance(value, dict) else None
+    if seal is None or seal != _seal(value):
+        raise UserError(f"{path} is damaged: its contents do not have the hash it gives.")
+    return value
+
+
+def _seal(value):
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+UNFINISHED = ".unfinished"
+"""File that tells a scratch folder of ours; a finished folder has none."""
+
+
 @contextlib.contextmanager
-def whole_folder(path, overwrite=False, mark=None):
+def whole_folder(path, overwrite=False, mark=None, resume=False):
     """Give a scratch folder that becomes `path` only when the block ends well.
 
-    The scratch folder stands beside `path` as `NAME.partial`. When the block
-    fails it is removed, unless the block left a file called `.keep` in it.
+    The scratch folder stands beside `path` as `NAME.partial`, and no other
+    process can use either meanwhile. When the block fails it is removed,
+    unless the block left a file called `.keep` in it.
 
     Args:
         path: The folder to make.
         overwrite: Replace a folder (or an interrupted `.partial`) that is there.
         mark: File that tells a folder of this kind; a folder without it holds
             somebody's other things and is not replaced. `None`: no check.
+        resume: Go on in a `.partial` that is there, instead of a new one.
 
     Raises:
         UserError: If `path` or its `.partial` is there and `overwrite` is not
-            set or the mark is missing, or if the folder cannot be made.
+            set or the mark is missing, if another process uses it, or if the
+            folder cannot be made.
     """
     path = Path(path)
-    scratch = path.with_name(path.name + ".partial")
-    for there in (path, scratch):
+    with alone(path):
+        scratch = _scratch_folder(path, overwrite, mark, resume)
+        try:
+            yield scratch
+        except BaseException:
+            if not (scratch / ".keep").exists():
+                shutil.rmtree(scratch, ignore_errors=True)
+            raise
+        for name in (".keep", UNFINISHED):
+            (scratch / name).unlink(missing_ok=True)
+        _put_in_place(scratch, path)
+
+
+def partial_of(path):
+    """Return the path of the scratch folder of `whole_folder`."""
+    path = Path(path)
+    return path.with_name(path.name + ".partial")
+
+
+def _scratch_folder(path, overwrite, mark, resume):
+    scratch = partial_of(path)
+    for there in (path,) if resume else (path, scratch):
         if not overwrite and there.exists() and not _is_empty_folder(there):
             raise UserError(
                 f"{there} is there already. Choose another --out, or replace it with --overwrite."
             )
-    if path.exists() and mark and not _is_empty_folder(path) and not (path / mark).exists():
-        raise UserError(
-            f"{path} holds other things (it has no {mark}) and is not overwritten. "
-            "Choose another --out."
-        )
+    for there, marks in ((path, (mark,)), (scratch, (mark, UNFINISHED))):
+        is_ours = not mark or any((there / name).exists() for name in marks)
+        if there.exists() and not is_ours and not _is_empty_folder(there):
+            raise UserError(
+                f"{there} holds other things (it has no {mark}) and is not overwritten. "
+                "Choose another --out."
+            )
     try:
-        if scratch.exists():
+        if scratch.exists() and not resume:
             shutil.rmtree(scratch)
-        scratch.mkdir(parents=True)
+        scratch.mkdir(parents=True, exist_ok=resume)
+        (scratch / UNFINISHED).touch()
     except OSError as error:
         raise UserError(f"Cannot make {path}: {error.strerror}. Choose another --out.") from None
-    try:
-        yield scratch
-    except BaseException:
-        if not (scratch / ".keep").exists():
-            shutil.rmtree(scratch, ignore_errors=True)
-        raise
-    (scratch / ".keep").unlink(missing_ok=True)
+    return scratch
+
+
+def _put_in_place(scratch, path):
+    sync_folder(scratch)
     if path.exists():
-        old = path.with_name(path.name + ".old")
+        # A name of its own: NAME.old may be somebody's.
+        old = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.replaced-")
+        path.rename(Path(old) / "old")
+    scratch.rename(path)
+    sync_folder(path.parent)
+    for old in path.parent.glob(f".{glob.escape(path.name)}.replaced-*"):
         shutil.rmtree(old, ignore_errors=True)
-        path.rename(old)
-        scratch.rename(path)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        scratch.rename(path)
 
 
 def _is_empty_folder(path):

@@ -4,7 +4,16 @@ import os
 import pytest
 
 from keras_genres.errors import UserError
-from keras_genres.files import explain_os_error, read_json, whole_file, whole_folder, write_json
+from keras_genres.files import (
+    UNFINISHED,
+    explain_os_error,
+    read_json,
+    read_sealed,
+    whole_file,
+    whole_folder,
+    write_json,
+    write_sealed,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -88,3 +97,51 @@ def test_a_folder_below_a_file_is_one_line(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="Cannot make"), whole_folder(tmp_path / "file" / "run"):
         pass
+
+
+def test_a_partial_folder_of_somebody_else_is_never_replaced(tmp_path):
+    theirs = tmp_path / "run.partial"
+    theirs.mkdir()
+    (theirs / "notes.txt").write_text("mine")
+    with (
+        pytest.raises(UserError, match="holds other things"),
+        whole_folder(tmp_path / "run", overwrite=True, mark="settings.yaml"),
+    ):
+        pass
+    assert (theirs / "notes.txt").read_text() == "mine"
+
+
+def test_a_folder_called_old_survives_a_replacement(tmp_path):
+    for name in ("run", "run.old"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a").write_text(name)
+    with whole_folder(tmp_path / "run", overwrite=True) as scratch:
+        (scratch / "a").write_text("new")
+    assert (tmp_path / "run" / "a").read_text() == "new"
+    assert (tmp_path / "run.old" / "a").read_text() == "run.old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "run.old"]
+
+
+def test_a_resumed_folder_keeps_what_is_in_it(tmp_path):
+    with pytest.raises(RuntimeError), whole_folder(tmp_path / "run") as scratch:
+        (scratch / "a").write_text("first")
+        (scratch / ".keep").touch()
+        raise RuntimeError
+    with whole_folder(tmp_path / "run", resume=True) as scratch:
+        assert (scratch / "a").read_text() == "first"
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["a"]
+    assert not (tmp_path / "run" / UNFINISHED).exists()
+
+
+@pytest.mark.parametrize("where", range(0, 100, 9))
+def test_a_sealed_file_notices_every_flipped_bit_that_says_something(tmp_path, where):
+    path = tmp_path / "sealed.json"
+    write_sealed(path, {"epoch": 3, "best": 0.25, "names": ["a", "b"]})
+    assert read_sealed(path) == {"epoch": 3, "best": 0.25, "names": ["a", "b"]}
+    data = bytearray(path.read_bytes())
+    data[where] ^= 1
+    if data.split() == path.read_bytes().split():
+        return  # white space says nothing
+    path.write_bytes(data)
+    with pytest.raises(UserError):
+        read_sealed(path)
