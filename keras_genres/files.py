@@ -21,6 +21,8 @@ _MENDABLE = {
     errno.EROFS: "the file system is read-only; choose another place",
 }
 
+_MOST_JSON_BYTES = 64 * 2**20
+
 
 def explain_os_error(error):
     """Return one line for an error of the disk that the user can mend, or `None`.
@@ -103,11 +105,52 @@ def read_json(path):
         UserError: If there is no such file, or it is not JSON.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        with open(path, "rb") as file:
+            data = file.read(_MOST_JSON_BYTES + 1)
     except FileNotFoundError:
         raise UserError(f"There is no {path}.") from None
-    except (ValueError, OSError) as error:
-        raise UserError(f"{path} is not readable JSON: {error}.") from None
+    except OSError as error:
+        raise UserError(f"{path} is not readable JSON: {error.strerror}.") from None
+    return parse_json(data, path)
+
+
+def parse_json(data, name, is_strict=False):
+    """Return what the bytes of a JSON file hold.
+
+    A key that stands twice is refused: two readers could see two values.
+
+    Args:
+        data: The bytes.
+        name: What to call them in a message.
+        is_strict: Also refuse NaN and infinity, which Python writes and JSON has not.
+
+    Raises:
+        UserError: If they are not JSON, or more or deeper than a file of ours ever is.
+    """
+    if len(data) > _MOST_JSON_BYTES:
+        raise UserError(f"{name} is not readable JSON: more than {_MOST_JSON_BYTES >> 20} MiB.")
+
+    def refuse(word):
+        raise ValueError(f"{word} is no number")
+
+    try:
+        return json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_without_twins,
+            parse_constant=refuse if is_strict else None,
+        )
+    except RecursionError:
+        raise UserError(f"{name} is not readable JSON: nested too deep.") from None
+    except ValueError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{name} is not readable JSON: {reason}.") from None
+
+
+def _without_twins(pairs):
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice in it")
+    return found
 
 
 def write_sealed(path, value):
