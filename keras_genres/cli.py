@@ -172,33 +172,53 @@ def download():
     metavar="[BACKBONE]",
     required=False,
 )
-@click.option("--data", "folder", type=click.Path(), required=True, help="Prepared posters.")
+@click.option("--data", "folder", type=click.Path(), help="Prepared posters.")
 @click.option("--out", type=click.Path(), help="Run folder to make; default: runs/BACKBONE.")
 @click.option("--dry-run", is_flag=True, help="Show settings and stages, train one batch.")
+@click.option(
+    "--resume",
+    type=click.Path(),
+    metavar="RUN",
+    help="Go on with a run that was cut off; with BACKBONE and --data, begin it if need be.",
+)
+@click.option(
+    "--allow",
+    multiple=True,
+    type=click.Choice(["versions"]),
+    help="What may differ from when a resumed run began.",
+)
 @settings_options
 @overwrite_option
-def fit(settings, folder, out, dry_run, overwrite):
+def fit(settings, folder, out, dry_run, overwrite, resume, allow, changes=None):
     """Fine-tune BACKBONE on prepared posters and write a run folder.
 
     Without BACKBONE the --config file names it.
 
     \b
         keras-genres fit efficientnetv2s --data data/ --out runs/v2s
+        keras-genres fit --resume runs/v2s
     """
+    if resume and (out or dry_run or overwrite):
+        raise click.UsageError("--resume RUN stands alone: without --out, --overwrite, --dry-run.")
+    if not folder and not resume:
+        raise click.UsageError("Missing option '--data'.")
     from keras_genres.training.start import start_keras
 
     # Docker and batch schedulers end a job by SIGTERM; it stops as by Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     start_keras()
+    from keras_genres.training import fit as fits
+
     if dry_run:
-        from keras_genres.training.fit import dry_run
-
-        click.echo(dry_run(settings, folder))
+        click.echo(fits.dry_run(settings, folder))
         return
+    if resume and not (folder and "model.backbone" in changes and fits.is_new(resume)):
+        run = fits.resume(resume, folder, changes, allow)
+    else:
+        out = out or resume or f"runs/{settings.model.backbone}"
+        run = fits.fit(settings, folder, out, overwrite)
     from keras_genres.evaluation.report import format_report
-    from keras_genres.training.fit import fit
 
-    run = fit(settings, folder, out or f"runs/{settings.model.backbone}", overwrite)
     click.echo(format_report(run))
     click.echo(f"Run folder: {run.path}")
 

@@ -41,15 +41,17 @@ def settings_options(command):
 
     @wraps(command)
     def wrapped(config, overrides, backbone, **values):
-        from keras_genres.settings import load_settings
+        from keras_genres.settings import load_settings, read_changes
 
         short = {name: values.pop(name) for name in _SHORTCUTS}
         # A shortcut is the most specific thing said, so it comes last.
         overrides = [
             *overrides,
-            *_backbone_override(config, overrides, backbone),
+            *_backbone_override(config, overrides, backbone, bool(values.get("resume"))),
             *(f"{_SHORTCUTS[name]}={value}" for name, value in short.items() if value is not None),
         ]
+        if values.get("resume"):  # what is not said was said when the run began
+            values["changes"] = read_changes(config, overrides)
         return command(settings=load_settings(config, overrides), **values)
 
     for option in (
@@ -68,11 +70,11 @@ def settings_options(command):
     return wrapped
 
 
-def _backbone_override(config, overrides, backbone):
+def _backbone_override(config, overrides, backbone, is_resumed):
     """Return the override that the argument BACKBONE is, and note what it overrules.
 
     Raises:
-        click.UsageError: If nothing names a backbone.
+        click.UsageError: If nothing names a backbone, unless a run is resumed that has one.
     """
     from keras_genres.setting_values import read_yaml
 
@@ -83,7 +85,7 @@ def _backbone_override(config, overrides, backbone):
             named["--set"] = value.strip()
     named = {where: value for where, value in named.items() if value}
     if backbone is None:
-        if not named:
+        if not named and not is_resumed:
             raise click.UsageError("Missing argument 'BACKBONE', and --config names none.")
         return []
     for where, value in named.items():

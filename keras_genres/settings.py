@@ -168,6 +168,10 @@ class TrainingSettings:
     """Compile with XLA; `auto`: on a GPU."""
     devices: Literal["auto", "one", "all"] = "auto"
     """Use one device or all GPUs of the machine; `auto`: all."""
+    deterministic: bool = False
+    """Take only operations that give the same bits each time; on a GPU that is slower."""
+    checkpoint_seconds: float = 120.0
+    """Seconds between two checkpoints: at most so much training is lost to a power cut."""
     tensorboard: bool = False
     """Also write TensorBoard logs to the run folder."""
 
@@ -247,10 +251,23 @@ def load_settings(config=None, overrides=(), recipe=None):
     Raises:
         UserError: For a file that cannot be read, an unknown name or an unfit value.
     """
-    settings = Settings().replace(recipe or {})
-    if config is not None:
-        settings = settings.replace(read_yaml(config))
-    changes = {}
+    return Settings().replace(recipe or {}).replace(read_changes(config, overrides))
+
+
+def read_changes(config=None, overrides=()):
+    """Return what a YAML file and then `section.name=value` strings ask for.
+
+    Args:
+        config: Path of a YAML file, or `None`.
+        overrides: Strings such as `"training.batch_size=64"`.
+
+    Returns:
+        `{"section.name": value}`; values of the strings are strings.
+
+    Raises:
+        UserError: For a file that cannot be read, or a string without `=`.
+    """
+    changes = {} if config is None else dict(read_yaml(config))
     for override in overrides:
         name, equals, value = override.partition("=")
         if not equals:
@@ -258,7 +275,7 @@ def load_settings(config=None, overrides=(), recipe=None):
                 f"--set takes NAME=VALUE, as in training.batch_size=64. Received: {override!r}"
             )
         changes[name.strip()] = value.strip()
-    return settings.replace(changes)
+    return changes
 
 
 def setting_names():

@@ -7,8 +7,13 @@ import keras
 import numpy as np
 import pytest
 
-from keras_genres.errors import UserError
-from keras_genres.training.callbacks import MacroF1EarlyStopping, StepLR, Unfreeze, Validate
+from keras_genres.training.callbacks import (
+    Diverged,
+    MacroF1EarlyStopping,
+    StepLR,
+    Unfreeze,
+    Validate,
+)
 from keras_genres.training.display import HISTORY_COLUMNS, History, Progress, format_seconds
 from keras_genres.training.stages import Stage
 
@@ -88,14 +93,12 @@ def test_the_learning_rate_steps_within_each_stage():
     np.testing.assert_allclose(record.rates, [1e-2, 1e-2, 1e-3, 1e-3, 5e-4, 5e-4], rtol=1e-6)
 
 
-def early(tmp_path, patience=2):
-    return MacroF1EarlyStopping(
-        "val_macro_f1_tuned", patience, STAGES[1].first_epoch, tmp_path / "best.weights.h5"
-    )
+def early(patience=2):
+    return MacroF1EarlyStopping("val_macro_f1_tuned", patience, STAGES[1].first_epoch)
 
 
-def test_the_best_epoch_is_remembered_across_the_stages_and_restored(tmp_path):
-    record, stop = Record(), early(tmp_path)
+def test_the_best_epoch_is_remembered_across_the_stages_and_restored():
+    record, stop = Record(), early()
     scores = [0.1, 0.9, 0.2, 0.3, 0.4, 0.5]
     model, history = train([unfreeze, Scripted(scores), stop, record])
     # Epoch 2 (of the head's stage) is best; epochs 3 and 4 are not better, so 4 is the last.
@@ -105,17 +108,17 @@ def test_the_best_epoch_is_remembered_across_the_stages_and_restored(tmp_path):
     np.testing.assert_array_equal(model.get_layer("head").get_weights()[0], record.head[1])
 
 
-def test_the_first_stage_cannot_be_stopped_and_patience_starts_afresh(tmp_path):
-    stop = early(tmp_path)
+def test_the_first_stage_cannot_be_stopped_and_patience_starts_afresh():
+    stop = early()
     scores = [0.5, 0.1, 0.1, 0.6, 0.1, 0.7]
     _, history = train([unfreeze, Scripted(scores), stop], epochs=6)
     assert stop.stopped_epoch is None and stop.best_epoch == 5
     assert len(history.epoch) == 6
 
 
-def test_a_metric_nobody_wrote_is_named_with_those_there_are(tmp_path):
+def test_a_metric_nobody_wrote_is_named_with_those_there_are():
     with pytest.raises(ValueError, match=r"'val_macro_f1_tuned'.* Available: loss"):
-        train([early(tmp_path)], epochs=1)
+        train([early()], epochs=1)
 
 
 def test_validation_scores_are_written_to_the_logs():
@@ -130,10 +133,16 @@ def test_validation_scores_are_written_to_the_logs():
     assert history.history["val_loss"][0] == pytest.approx(wanted, rel=1e-5)
 
 
-def test_scores_that_are_not_numbers_end_training_with_advice():
+def test_scores_that_are_not_numbers_stop_the_epoch():
     hook = Validate(lambda model: np.full((8, 2), np.nan), data()[1], None)
-    with pytest.raises(UserError, match=r"not a number any more in epoch 1. Lower"):
+    with pytest.raises(Diverged, match="epoch 1"):
         train([hook], epochs=1)
+
+
+def test_a_factor_lowers_every_rate():
+    record = Record()
+    train([unfreeze, StepLR(STAGES, 2, 0.5, factor=0.25), record])
+    np.testing.assert_allclose(record.rates[1:4], [2.5e-3, 2.5e-4, 2.5e-4], rtol=1e-6)
 
 
 def test_history_grows_by_a_row_an_epoch(tmp_path, capsys):
@@ -146,7 +155,7 @@ def test_history_grows_by_a_row_an_epoch(tmp_path, capsys):
             count.rows.append(len(path.read_text().splitlines()) - 1)
 
     scores = [0.1, 0.3, 0.2]
-    hooks = [Scripted(scores), early(tmp_path), History(path, STAGES), Count()]
+    hooks = [Scripted(scores), early(), History(path, STAGES), Count()]
     train([*hooks, Progress(STAGES, 2, 4)], epochs=3)
     assert rows_seen == [1, 2, 3]
     rows = list(csv.DictReader(path.open()))

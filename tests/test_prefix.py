@@ -149,7 +149,7 @@ def test_an_interrupted_pass_is_taken_up_where_it_stopped(prepared, tmp_path, mo
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cut"))
     job = build_job(resolve(frozen("prefix.cache=on")), load_posters(prepared))
     # 82 posters in batches of 32 are 3 batches a view: the fifth is in the second view.
-    with pytest.raises(UserError, match="the same command goes on from there"):
+    with pytest.raises(KeyboardInterrupt):
         keep_frozen(job, poster_sources(job), StopAfter(5))
     partial = sorted(tmp_path.glob("cut/*/*.partial"))
     assert [json.loads(path.with_suffix(".json").read_text())["done"] for path in partial] == [

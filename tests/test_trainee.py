@@ -34,7 +34,7 @@ def test_a_stage_is_traced_in_its_first_epoch_and_never_again(
     job.compile(trainee.model, 1e-3)
 
     def epoch():
-        trainee.model.fit(trainee.batches, steps_per_epoch=6, shuffle=False, verbose=0)
+        trainee.model.fit(trainee.batches(0), steps_per_epoch=6, shuffle=False, verbose=0)
         assert trainee.score("val").shape == (18, 19)
 
     epoch()
@@ -53,6 +53,7 @@ def test_evaluation_batches_are_larger_than_training_batches(prepared):
     job.network.predict = lambda batches, **more: seen.append(batches) or predict(batches, **more)
     trainee.score("val")
     sizes = [
-        batches.element_spec.shape[0] for batches in (seen[0], trainee.batches.map(lambda x, y: x))
+        batches.element_spec.shape[0]
+        for batches in (seen[0], trainee.batches(0).map(lambda x, y: x))
     ]
     assert sizes == [32, 16]

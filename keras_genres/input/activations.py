@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_genres.input.pipeline import epoch_rows, options, steps_per_epoch
 
 
-def activation_batches(views, labels, *, batch_size, seed, first_epoch=0):
+def activation_batches(views, labels, *, batch_size, seed, first_epoch=0, first_step=0):
     """Return shuffled batches of activations without end.
 
     Epoch `e` shows view `e % views` of every poster. With as many views as
@@ -23,6 +23,7 @@ def activation_batches(views, labels, *, batch_size, seed, first_epoch=0):
         batch_size: Posters in a batch.
         seed: Seed of the order.
         first_epoch: Epoch to begin with.
+        first_step: Batches of it to skip.
 
     Returns:
         Dataset of `(activations, labels)` of shapes `(batch_size, width)`, in
@@ -45,7 +46,7 @@ def activation_batches(views, labels, *, batch_size, seed, first_epoch=0):
         )
         return tf.ensure_shape(found, (batch_size, width)), tf.gather(labels, rows)
 
-    batches = tf.data.Dataset.counter(first_epoch).flat_map(one_epoch)
+    batches = tf.data.Dataset.counter(first_epoch).flat_map(one_epoch).skip(first_step)
     batches = batches.map(gather, tf.data.AUTOTUNE)
     batches = batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
     return batches.prefetch(tf.data.AUTOTUNE).with_options(options())

@@ -136,7 +136,9 @@ def steps_per_epoch(num_posters, batch_size):
     return math.ceil(num_posters / batch_size)
 
 
-def training_batches(source, labels, *, batch_size, seed, augment, first_epoch=0, where="pipeline"):
+def training_batches(
+    source, labels, *, batch_size, seed, augment, first_epoch=0, first_step=0, where="pipeline"
+):
     """Return varied, shuffled batches without end.
 
     An epoch is `steps_per_epoch` batches. Its last batch is filled up with
@@ -150,6 +152,7 @@ def training_batches(source, labels, *, batch_size, seed, augment, first_epoch=0
         seed: Seed of the order and of the variations.
         augment: An `AugmentSettings`.
         first_epoch: Epoch to begin with.
+        first_step: Batches of it to skip.
         where: `pipeline` varies the posters here; `device` leaves it to the
             training step of `model.augment.augmented`, and a quarter of the
             bytes goes to the device.
@@ -185,8 +188,9 @@ def training_batches(source, labels, *, batch_size, seed, augment, first_epoch=0
         return augment_batch(images, uniforms, augment), tf.gather(labels, rows)
 
     epochs = tf.data.Dataset.counter(first_epoch)
-    batches = source.batches(epochs.flat_map(one_epoch), batch_size)
-    batches = batches.map(vary, tf.data.AUTOTUNE)
+    # Rows are skipped, so nothing is decoded for it.
+    rows = epochs.flat_map(one_epoch).skip(first_step * batch_size)
+    batches = source.batches(rows, batch_size).map(vary, tf.data.AUTOTUNE)
     batches = batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
     return batches.prefetch(tf.data.AUTOTUNE).with_options(options())
 

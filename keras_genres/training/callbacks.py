@@ -5,16 +5,20 @@ A run may take several `fit` calls, one a stage, on the whole network or on
 what lies above a cut: what is remembered is remembered over all of them.
 """
 
-import os
-
 import keras
 import numpy as np
 
-from keras_genres.errors import UserError
 from keras_genres.evaluation.metrics import macro_f1, pick
 from keras_genres.evaluation.thresholds import tuned_macro_f1
 from keras_genres.training.display import say
 from keras_genres.training.stages import stage_at, step_learning_rate
+
+
+class Diverged(Exception):
+    """The loss, the scores or the weights are not finite any more."""
+
+    def __init__(self, epoch):
+        super().__init__(f"not finite in epoch {epoch + 1}")
 
 
 class Unfreeze(keras.callbacks.Callback):
@@ -64,20 +68,22 @@ class StepLR(keras.callbacks.Callback):
         stages: The run's `Stage`s.
         step_epochs: Epochs between two falls, counted from the stage's first.
         gamma: Factor in (0, 1].
+        factor: What every rate is multiplied by: less than 1 after a training diverged.
 
     Source: `torch.optim.lr_scheduler.StepLR`, which the paper used.
     """
 
-    def __init__(self, stages, step_epochs, gamma):
+    def __init__(self, stages, step_epochs, gamma, factor=1.0):
         super().__init__()
         self.stages = stages
         self.step_epochs = step_epochs
         self.gamma = gamma
+        self.factor = factor
 
     def on_epoch_begin(self, epoch, logs=None):
         stage = stage_at(self.stages, epoch)
         rate = step_learning_rate(stage, epoch, self.step_epochs, self.gamma)
-        self.model.optimizer.learning_rate = rate
+        self.model.optimizer.learning_rate = rate * self.factor
 
 
 class Validate(keras.callbacks.Callback):
@@ -90,6 +96,9 @@ class Validate(keras.callbacks.Callback):
         score: Called with the model; returns scores of shape `(posters, genres)`.
         labels: 0/1 array of the same shape.
         loss: The training loss.
+
+    Raises:
+        Diverged: If the scores or the loss are not finite.
     """
 
     def __init__(self, score, labels, loss):
@@ -101,10 +110,7 @@ class Validate(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         scores = self.score(self.model)
         if not np.isfinite(scores).all() or not np.isfinite(logs.get("loss", 0.0)):
-            raise UserError(
-                f"The loss is not a number any more in epoch {epoch + 1}. Lower "
-                "training.learning_rate, or use --set training.precision=float32."
-            )
+            raise Diverged(epoch)
         labels = self.labels.astype("float32")
         logs["val_loss"] = float(keras.ops.convert_to_numpy(self.loss(labels, scores)))
         logs["val_macro_f1"] = float(macro_f1(self.labels, pick(scores, 0.5)))
@@ -123,20 +129,22 @@ class MacroF1EarlyStopping(keras.callbacks.Callback):
         monitor: Name of the log that is watched, larger is better.
         patience: Epochs without a better score before stopping.
         first_epoch: First epoch (from 0) of the last stage.
-        weights_file: Path ending in `.weights.h5`, where the best weights are kept.
         network: Network whose weights are kept; `None` for the model that is
             trained, which may be only the upper part of it.
+
+    Attributes:
+        best_weights: Arrays of the best epoch, in the order of `network.weights`.
     """
 
-    def __init__(self, monitor, patience, first_epoch, weights_file, network=None):
+    def __init__(self, monitor, patience, first_epoch, network=None):
         super().__init__()
         self.monitor = monitor
         self.patience = patience
         self.first_epoch = first_epoch
-        self.weights_file = weights_file
         self.network = network
-        self.best = -np.inf
+        self.best = None
         self.best_epoch = None
+        self.best_weights = None
         self.wait = 0
         self.stopped_epoch = None
 
@@ -146,11 +154,13 @@ class MacroF1EarlyStopping(keras.callbacks.Callback):
                 f"Early stopping watches {self.monitor!r}, which no callback before it wrote. "
                 f"Available: {', '.join(sorted(logs or {}))}"
             )
-        score = logs[self.monitor]
+        score = float(logs[self.monitor])
         model = self.model  # reading it brings JAX's weights up to date
-        logs["is_best"] = score > self.best
+        logs["is_best"] = self.best is None or score > self.best
         if logs["is_best"]:
-            save_weights(self.network or model, self.weights_file)
+            weights = (self.network or model).weights
+            # Copies: on a CPU a NumPy view of a variable changes with it.
+            self.best_weights = [np.array(keras.ops.convert_to_numpy(each)) for each in weights]
             self.best, self.best_epoch, self.wait = score, epoch, 0
         elif epoch >= self.first_epoch:
             self.wait += 1
@@ -160,34 +170,61 @@ class MacroF1EarlyStopping(keras.callbacks.Callback):
         else:
             self.wait = 0
 
+    def memory(self):
+        """Return what is remembered from epoch to epoch, as plain values; not the weights."""
+        return {name: getattr(self, name) for name in _REMEMBERED}
+
+    def remember(self, memory, best_weights):
+        """Take up what `memory` gave, with the `best_weights` of that time."""
+        for name in _REMEMBERED:
+            setattr(self, name, memory[name])
+        self.best_weights = best_weights
+
     def take_best(self, network):
-        """Load the weights of the best epoch and say which it was."""
+        """Give the network the weights of the best epoch and say which it was."""
         if self.best_epoch is None:
             return
-        load_weights(network, self.weights_file)
+        network.set_weights(self.best_weights)
         if self.stopped_epoch is not None:
             epoch, patience = self.stopped_epoch + 1, self.patience
             say(f"Epoch {epoch}: stopped after {patience} epochs without a better score")
         say(f"Took the weights of epoch {self.best_epoch + 1}, {self.monitor} {self.best:.4f}")
 
 
-def save_weights(model, path):
-    """Save weights to a new name, then rename: a crash leaves the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name("." + path.name)
-    try:
-        _layers_alone(model).save_weights(scratch)
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
+_REMEMBERED = ("best", "best_epoch", "wait", "stopped_epoch")
 
 
-def load_weights(model, path):
-    """Load what `save_weights` saved."""
-    _layers_alone(model).load_weights(path)
+class Keep(keras.callbacks.Callback):
+    """Count the batches that are done, keep checkpoints, and stop between two batches.
 
+    The last of the callbacks, so that an epoch counts as done when all others
+    have seen its end.
 
-def _layers_alone(model):
-    # A compiled model would save its optimizer too: three times the size, and
-    # another stage's optimizer does not fit at loading.
-    return keras.Model(model.inputs, model.outputs)
+    Args:
+        course: The `Course`.
+        stop: The `StopOnSignal` that is asked after each batch.
+    """
+
+    def __init__(self, course, stop):
+        super().__init__()
+        self.course = course
+        self.stop = stop
+        self._parts = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._parts = 0
+        self.course.put_back_metrics(self.model)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._parts += 1
+        if self._parts % self.course.job.accumulate:
+            return  # a batch that is cut in parts is done with its last one
+        self.course.step += 1
+        if self.course.is_due():
+            self.course.save(self.model)
+        self.stop.check()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.course.epoch, self.course.step = epoch + 1, 0
+        if self.course.is_due():
+            self.course.save(self.model)

@@ -5,6 +5,7 @@ and hiding GPUs from TensorFlow under JAX need the backend itself.
 """
 
 import contextlib
+import os
 from dataclasses import dataclass
 
 import keras
@@ -63,6 +64,20 @@ def choose_precision(precision):
 def set_precision(precision):
     """Set the format in which layers compute; variables stay float32."""
     keras.config.set_dtype_policy(_POLICIES[precision])
+
+
+def be_deterministic():
+    """Take only operations that give the same bits each time, for the rest of this process.
+
+    JAX's on a CPU do anyway; on a GPU it takes an XLA flag, set before JAX starts.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    else:
+        flag = "--xla_gpu_deterministic_ops=true"
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
 
 
 def choose_jit(jit):

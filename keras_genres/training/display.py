@@ -7,6 +7,7 @@ import time
 import keras
 from tqdm import tqdm
 
+from keras_genres.files import whole_file
 from keras_genres.training.stages import stage_at
 
 HISTORY_COLUMNS = (
@@ -28,10 +29,10 @@ def say(text):
 
 
 class History(keras.callbacks.Callback):
-    """Append a row to `history.csv` after every epoch, over all `fit` calls of a run.
+    """Add a row to `history.csv` after every epoch, over all `fit` calls of a run.
 
     Args:
-        path: The CSV.
+        path: The CSV; after every epoch it is there whole.
         stages: The run's `Stage`s.
     """
 
@@ -39,13 +40,16 @@ class History(keras.callbacks.Callback):
         super().__init__()
         self.path = path
         self.stages = stages
+        self._rows = []
+        self._earlier_seconds = 0.0  # of an epoch that is taken up in its middle
+        self._start = None
 
     def on_train_begin(self, logs=None):
-        if not self.path.exists():
-            self._write(HISTORY_COLUMNS)
+        self._write()
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.start = time.perf_counter()
+        self._start = time.perf_counter() - self._earlier_seconds
+        self._earlier_seconds = 0.0
 
     def on_epoch_end(self, epoch, logs=None):
         rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
@@ -58,14 +62,26 @@ class History(keras.callbacks.Callback):
             "val_loss": f"{logs['val_loss']:.6f}",
             "val_macro_f1": f"{logs['val_macro_f1']:.6f}",
             "val_macro_f1_tuned": f"{logs['val_macro_f1_tuned']:.6f}",
-            "seconds": f"{time.perf_counter() - self.start:.2f}",
+            "seconds": f"{time.perf_counter() - self._start:.2f}",
             "is_best": int(logs["is_best"]),
         }
-        self._write([row[column] for column in HISTORY_COLUMNS])
+        self._rows.append([row[column] for column in HISTORY_COLUMNS])
+        self._start = None
+        self._write()
 
-    def _write(self, row):
-        with open(self.path, "a", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerow(row)
+    def memory(self):
+        """Return the rows, and the seconds spent on the epoch under way, as plain values."""
+        seconds = 0.0 if self._start is None else time.perf_counter() - self._start
+        return {"rows": self._rows, "seconds": seconds}
+
+    def remember(self, memory):
+        """Take up what `memory` gave."""
+        self._rows = memory["rows"]
+        self._earlier_seconds, self._start = memory["seconds"], None
+
+    def _write(self):
+        with whole_file(self.path) as file:
+            csv.writer(file, lineterminator="\n").writerows([HISTORY_COLUMNS, *self._rows])
 
 
 class Progress(keras.callbacks.Callback):
@@ -75,30 +91,33 @@ class Progress(keras.callbacks.Callback):
         stages: The run's `Stage`s.
         steps: Training steps in an epoch.
         batch_size: Posters in a step.
+        done: Steps of the first epoch that were done earlier.
     """
 
-    def __init__(self, stages, steps, batch_size):
+    def __init__(self, stages, steps, batch_size, done=0):
         super().__init__()
         self.stages = stages
         self.steps = steps
         self.batch_size = batch_size
+        self.done = done
         self.bar = None
 
     def on_train_begin(self, logs=None):
         self.epochs = self.stages[-1].first_epoch + self.stages[-1].epochs
-        self.best = None
 
     def on_epoch_begin(self, epoch, logs=None):
         self.stage = stage_at(self.stages, epoch)
         self.start = time.perf_counter()
         self.bar = tqdm(
             total=self.steps * self.batch_size,
+            initial=self.done * self.batch_size,
             desc=f"Epoch {epoch + 1}/{self.epochs} {self.stage.name}",
             unit=" posters",
             leave=False,
             disable=None,
             file=sys.stderr,
         )
+        self.done = 0
 
     def on_train_batch_end(self, batch, logs=None):
         if not self.bar.disable:
@@ -109,8 +128,6 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.bar.close()
         seconds = time.perf_counter() - self.start
-        if logs["is_best"]:
-            self.best = epoch + 1
         stage_end = self.stage.first_epoch + self.stage.epochs
         left = format_seconds(seconds * (stage_end - epoch - 1))
         say(

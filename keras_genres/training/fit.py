@@ -4,31 +4,27 @@ import shutil
 import time
 from pathlib import Path
 
-import keras
-
-from keras_genres.artefact import metadata_of, write_metadata
 from keras_genres.data.table import load_posters, require_positives
 from keras_genres.errors import UserError
-from keras_genres.evaluation.report import write_report
-from keras_genres.evaluation.thresholds import sweep
-from keras_genres.files import whole_folder, write_json, write_text
-from keras_genres.inference.export import export
+from keras_genres.files import UNFINISHED, partial_of, whole_folder, write_text
+from keras_genres.inference.export import load_network
 from keras_genres.input.cache import fingerprint
 from keras_genres.input.pipeline import steps_per_epoch
+from keras_genres.locks import alone
 from keras_genres.model.freezing import count_parameters
-from keras_genres.model.weights import weights_hash
-from keras_genres.runs import Predictions, Run
+from keras_genres.runs import Run
+from keras_genres.training.complete import complete, seal
 from keras_genres.training.display import say
-from keras_genres.training.environment import describe_environment
-from keras_genres.training.interrupt import StopOnSignal
-from keras_genres.training.job import build_job, plain_copy, poster_sources
-from keras_genres.training.prefix import PrefixCache, keep_frozen
+from keras_genres.training.job import build_job, poster_sources
+from keras_genres.training.origin import Origin, origin_of
+from keras_genres.training.prefix import PrefixCache
 from keras_genres.training.stages import resolve
-from keras_genres.training.train import require_tensorboard, train
+from keras_genres.training.train import require_tensorboard
 from keras_genres.training.trainee import live_trainee
 
-_CHECKED_POSTERS = 100
-_SPACE_FACTOR = 4  # best weights, model.keras, SavedModel and the scratch of one of them
+_SPACE_FACTOR = 15
+"""Copies of the network a run has on the disk at most: three checkpoints of weights, two averages
+of Adam and the best weights, and what it leaves in the end."""
 
 
 def fit(settings, data, out, overwrite=False, facts=None, start=None):
@@ -36,8 +32,8 @@ def fit(settings, data, out, overwrite=False, facts=None, start=None):
 
     Trains in one or two stages, goes back to the epoch with the best
     validation macro F1, saves validation and test scores, chooses thresholds
-    on validation, reports, and exports a SavedModel. When it is interrupted
-    after an epoch, the best weights and the history stay in `OUT.partial`.
+    on validation, reports, and exports a SavedModel. What is cut off in the
+    middle stays in `OUT.partial`, and `resume` goes on from there.
 
     Args:
         settings: `Settings`; what is empty is filled for the backbone.
@@ -54,39 +50,119 @@ def fit(settings, data, out, overwrite=False, facts=None, start=None):
     Raises:
         UserError: For anything the user can mend; `out` is then not written.
     """
-    started = time.perf_counter()
+    begun = time.perf_counter()
     settings = resolve(settings)
+    posters, left_out = _posters(settings, data)
+    data = Path(data).resolve()
+    with whole_folder(out, overwrite, mark="settings.yaml") as scratch:
+        run = Run(scratch)
+        job = _build(settings, posters, start and start.path)
+        _require_space(scratch, job.network)
+        write_text(run.settings_file, job.settings.to_yaml())
+        posters.split.save(run.split_file)
+        origin = origin_of(
+            job, data, left_out, facts, overwrite, start and str(Path(start.path).resolve())
+        )
+        origin.save(run.checkpoints)
+        complete(job, run, origin, out, begun)
+    return Run(out)
+
+
+def resume(path, data=None, changes=None, allow=()):
+    """Go on with a run that was cut off, so that it ends as if it was not.
+
+    Args:
+        path: The run folder that was to be made, or its `.partial`.
+        data: The prepared folder, if it is not where it was any more.
+        changes: `{"section.name": value}` of settings that are to be others;
+            only those in `origin.HARMLESS` may be.
+        allow: `versions` accepts other versions of Keras and its kin.
+
+    Returns:
+        The `Run`; at once if it was finished already.
+
+    Raises:
+        UserError: If there is nothing to go on with, or if settings, posters,
+            weights or versions are not those the run began with.
+    """
+    out = Path(path)
+    if out.name.endswith(".partial"):
+        out = out.with_name(out.name.removesuffix(".partial"))
+    state = state_of(out)
+    if state == "finished":
+        say(f"{out} is finished; nothing is left to do")
+        return Run(out)
+    if state == "nothing":
+        raise UserError(
+            f"There is nothing to resume at {out}: no run was cut off there after it had begun."
+        )
+    origin = Origin.load(Run(partial_of(out)).checkpoints) if state == "begun" else None
+    with whole_folder(out, overwrite=not origin or origin.overwrite, resume=True) as scratch:
+        (scratch / ".keep").touch()
+        if origin is None:
+            seal(Run(scratch))
+        else:
+            _go_on(Run(scratch), origin, out, data, changes, allow)
+    return Run(out)
+
+
+def state_of(out):
+    """Return how far the run at `out` has come.
+
+    Returns:
+        `begun` if it can be resumed, `complete` if it only was not put in its
+        place any more, `finished`, or `nothing`.
+    """
+    run = Run(partial_of(out))
+    if Origin.is_in(run.checkpoints):
+        return "begun"
+    if run.environment_file.exists() and not run.checkpoints.exists():
+        return "complete"
+    return "finished" if Run(out).environment_file.exists() else "nothing"
+
+
+def is_new(out):
+    """Whether nothing was begun at `out` that `resume` could go on with.
+
+    What a process left there that was killed before training could begin is removed.
+    """
+    if state_of(out) != "nothing":
+        return False
+    left = partial_of(out)
+    if (left / UNFINISHED).exists():
+        with alone(out):
+            shutil.rmtree(left)
+    return True
+
+
+def _go_on(run, origin, out, data, changes, allow):
+    begun = time.perf_counter()
+    data = Path(data or origin.data).resolve()
+    settings = origin.resolved(changes)
+    posters, left_out = _posters(settings, data)
+    job = _build(settings, posters, origin.start)
+    now = origin_of(job, data, left_out, origin.facts, origin.overwrite, origin.start)
+    origin.require_same(now, allow)
+    # What was left to choose and is chosen otherwise on this machine stays as it was.
+    job.settings = settings
+    write_text(run.settings_file, settings.to_yaml())
+    now.save(run.checkpoints)
+    complete(job, run, now, out, begun)
+
+
+def _posters(settings, data):
     if settings.training.tensorboard:
         require_tensorboard()
     posters = load_posters(data)
     require_positives(posters)
-    with whole_folder(out, overwrite, mark="settings.yaml") as scratch:
-        run = Run(scratch)
-        job = build_job(settings, posters)
-        if start is not None:
-            begin_from(job, start)
-        _require_space(scratch, job.network)
-        write_text(run.settings_file, job.settings.to_yaml())
-        posters.split.save(run.split_file)
-        sources = poster_sources(job)
-        with StopOnSignal() as stop:
-            prefix = keep_frozen(job, sources, stop)
-            early, score = train(job, sources, prefix, run, stop)
-        _finish(job, score, run, early)
-        environment = describe_environment() | {
-            "data": str(Path(data).resolve()),
-            "devices": job.device_count,
-            "stages_on_kept_activations": [stage.name for stage in prefix.kept],
-            "posters": {part: len(source) for part, source in sources.items()},
-            "weights_sha256": _hash_of_weights(job.settings.model.weights),
-            "parameters": count_parameters(job.network)[1],
-            "best_epoch": early.best_epoch + 1,
-            "seconds": round(time.perf_counter() - started, 1),
-            **(facts or {}),
-        }
-        write_json(run.environment_file, environment)
-        write_report(run, posters)  # the last, since it tells what the environment says
-    return Run(out)
+    return posters, []
+
+
+def _build(settings, posters, start):
+    job = build_job(settings, posters)
+    if start is not None:
+        begin_from(job, Run(start))
+    return job
 
 
 def begin_from(job, run):
@@ -99,7 +175,7 @@ def begin_from(job, run):
     Raises:
         UserError: If that run's network is another one.
     """
-    weights = keras.models.load_model(run.model_file).get_weights()
+    weights = load_network(run.model_file).get_weights()
     wanted = [array.shape for array in job.network.get_weights()]
     if [array.shape for array in weights] != wanted:
         raise UserError(f"{run.model_file} is another network than {job.network.name}.")
@@ -138,7 +214,7 @@ def dry_run(settings, data):
     trainee = live_trainee(job, sources)
     job.compile(trainee.model, job.stages[-1].learning_rate)
     started = time.perf_counter()
-    found = trainee.model.fit(trainee.batches, steps_per_epoch=1, shuffle=False, verbose=0)
+    found = trainee.model.fit(trainee.batches(0), steps_per_epoch=1, shuffle=False, verbose=0)
     batch_size = settings.training.batch_size
     lines.append(
         f"one batch of {batch_size} posters: loss {found.history['loss'][0]:.4f}, "
@@ -146,26 +222,6 @@ def dry_run(settings, data):
         f"{steps_per_epoch(len(sources['train']), batch_size)} batches an epoch; nothing written"
     )
     return "\n".join(lines)
-
-
-def _finish(job, score, run, early):
-    """Save scores, thresholds, model and export."""
-    for part in ("val", "test"):
-        rows = job.posters.part(part)
-        Predictions(rows.filenames, rows.labels, score(part), rows.groups).save(
-            run.predictions_file(part)
-        )
-    shutil.rmtree(run.checkpoints)  # a finished run has nothing to resume
-    sweep(run)
-    plain_copy(job).save(run.model_file)
-    write_metadata(run.model_file, metadata_of(run))
-    checked = job.posters.part("val").paths[:_CHECKED_POSTERS]
-    _, difference, count = export(run, posters=checked)
-    say(f"SavedModel: scores differ from Keras's by at most {difference:.1e} on {count} posters")
-
-
-def _hash_of_weights(weights):
-    return None if weights in ("imagenet", "none") else weights_hash(weights)
 
 
 def _require_space(folder, network):

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during training: stop between two batches."""
+"""Ctrl-C and SIGTERM: stop between two batches."""
 
 import os
 import signal
@@ -12,13 +12,17 @@ class StopOnSignal(keras.callbacks.Callback):
 
     Raised wherever Python happens to be, it can get lost in a destructor or a
     library's callback, and training would run on. A second signal raises at
-    once. Use it as a context around `fit`, and give it to `fit` and `predict`
-    among the callbacks.
+    once. Use it as a context, give it to `predict` among the callbacks, and
+    call `check` between two steps of other work.
+
+    Attributes:
+        is_asked: Whether a signal came.
+        is_now: Whether a second one did, so that Python was stopped in the middle of a step.
     """
 
     def __init__(self):
         super().__init__()
-        self.is_asked = False
+        self.is_asked = self.is_now = False
         self._old = {}
 
     def __enter__(self):
@@ -34,6 +38,7 @@ class StopOnSignal(keras.callbacks.Callback):
 
     def _note(self, number, frame):
         if self.is_asked:
+            self.is_now = True
             raise KeyboardInterrupt
         self.is_asked = True
         # Not print(): the signal may have come in the middle of one.
@@ -43,9 +48,6 @@ class StopOnSignal(keras.callbacks.Callback):
         """Raise `KeyboardInterrupt` if a signal came."""
         if self.is_asked:
             raise KeyboardInterrupt
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.check()
 
     def on_predict_batch_end(self, batch, logs=None):
         self.check()

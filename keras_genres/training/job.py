@@ -26,6 +26,8 @@ class Job:
     network: object
     loss: object
     device_count: int
+    accumulate: int = 1
+    """Parts that a batch is cut into, where memory does not hold all of it at once."""
 
     def open(self, stage):
         """Set what `stage` trains."""
@@ -47,12 +49,25 @@ class Job:
         """
         with self.scope():
             model.compile(
-                optimizer=keras.optimizers.Adam(learning_rate),
+                optimizer=keras.optimizers.Adam(
+                    learning_rate,
+                    gradient_accumulation_steps=self.accumulate if self.accumulate > 1 else None,
+                ),
                 loss=self.loss,
                 jit_compile=self.settings.training.jit == "on",
             )
             # Slots made later, inside a running fit, would be outside the scope.
             model.optimizer.build(model.trainable_variables)
+
+    @property
+    def part_size(self):
+        """Posters that go through the network at a time in training."""
+        return self.settings.training.batch_size // self.accumulate
+
+    @property
+    def scoring_size(self):
+        """The same in scoring: no gradients are kept, so twice as many fit."""
+        return 2 * self.part_size
 
     def scope(self):
         """Return the scope in which models of this job are made and compiled."""
@@ -80,6 +95,8 @@ def build_job(settings, posters):
     """
     training = settings.training
     devices.hide_gpus_from_tensorflow()
+    if training.deterministic:
+        devices.be_deterministic()
     keras.utils.set_random_seed(training.seed)
     precision = devices.choose_precision(training.precision)
     settings = with_choices(

@@ -12,31 +12,33 @@ from keras_genres.model.cut import find_cut
 from keras_genres.training.display import say
 from keras_genres.training.prefix_choice import choose_place, count_epochs, pays
 from keras_genres.training.prefix_layout import HELD_OUT, Layout
-from keras_genres.training.prefix_pass import PrefixPass, explain_interrupt
+from keras_genres.training.prefix_pass import PrefixPass
 
 
-def keep_frozen(job, sources, stop):
+def keep_frozen(job, sources, stop, decided=None):
     """Compute and keep what the stages of a job do not train, where that pays.
 
     Args:
         job: The `Job`.
         sources: Split name to `PosterSource`; prepared unless nothing is asked of them.
         stop: A `StopOnSignal`.
+        decided: Names of the stages that train on kept activations, where an
+            earlier session of the run decided that: rounding must not change.
 
     Returns:
         The `PrefixCache`, filled.
 
     Raises:
-        UserError: If there is no room, a poster cannot be read, or it was interrupted.
+        KeyboardInterrupt: If it was interrupted; what is on the disk stays.
+        UserError: If there is no room, or a poster cannot be read.
     """
-    prefix = PrefixCache(job, sources)
+    prefix = PrefixCache(job, sources, decided=decided)
     if not prefix.find():
         said = sources["train"].prepare()
         if said:
             say(said)
         prefix.choose()
-    with explain_interrupt():
-        prefix.fill(stop)
+    prefix.fill(stop)
     return prefix
 
 
@@ -47,12 +49,13 @@ class PrefixCache:
         job: The `Job`.
         sources: Split name to `PosterSource`.
         note: Called with each line that says what was decided.
+        decided: See `keep_frozen`.
 
     Attributes:
         kept: `Stage` to its `Kept`.
     """
 
-    def __init__(self, job, sources, note=say):
+    def __init__(self, job, sources, note=say, decided=None):
         self.job = job
         self.note = note
         self.options = job.settings.prefix
@@ -64,8 +67,9 @@ class PrefixCache:
         self._cuts = {
             stage: find_cut(stage.blocks, backbone)
             for stage in job.stages
-            if self.options.cache != "off"
+            if self.options.cache != "off" and (decided is None or stage.name in decided)
         }
+        self._is_decided = decided is not None
 
     def find(self):
         """Take the stages whose activations are all there from an earlier run.
@@ -118,6 +122,8 @@ class PrefixCache:
     def _pays(self, stage, cut):
         if self.options.cache == "on":
             return True, "as asked"
+        if self._is_decided:
+            return True, "as before"
         counts = self.layout.counts
         missing = self.layout.at(cut, self._folder_of(self.options.place)).missing
         live = stage.epochs * (counts["train"] + counts["val"])
@@ -138,7 +144,7 @@ class PrefixCache:
         others = sum(other.size for other in self.kept.values())
         place, lack = choose_place(self.options, kept.size, others, self.folder)
         if place is None:
-            if self.options.cache == "on":
+            if self.options.cache == "on" or self._is_decided:
                 raise UserError(
                     f"The activations of stage {stage.name} take {amount(kept.size)}: {lack}. "
                     "Set prefix.views lower, raise the limit, or use --prefix-cache off."

@@ -129,6 +129,7 @@ class Layout:
             "decoder": DECODER_VERSION,
             "pooling": settings.model.pooling if cut == HEAD else None,
             "precision": settings.training.precision,
+            "batch": self.job.scoring_size,  # by which sums are rounded
             "jit": settings.training.jit,
             "keras": [keras.__version__, keras.backend.backend()],
         }

@@ -28,8 +28,7 @@ class PrefixPass:
     def __init__(self, job, sources):
         self.job = job
         self.sources = sources
-        # No gradients are kept, so a larger batch fits.
-        self.batch_size = 2 * job.settings.training.batch_size
+        self.batch_size = job.scoring_size
         self._prefixes = {}
         self._timed = {}
 
@@ -86,6 +85,9 @@ class PrefixPass:
     def _fill_group(self, name, group, bar, stop):
         prefix = self._prefix(tuple(cut for cut, _ in group), is_varied=name not in self.sources)
         at = min(part.done for _, part in group)
+        # The batches of a pass that was never cut: of another batch a poster may
+        # come out rounded otherwise.
+        at -= at % self.batch_size
         for images in self._batches(name, at):
             found = prefix.predict_on_batch(_arrays(images))
             found = found if isinstance(found, (list, tuple)) else [found]

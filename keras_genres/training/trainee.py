@@ -19,44 +19,48 @@ class Trainee:
 
     model: Any
     """The `keras.Model` to compile and fit; its layers are the network's."""
-    batches: Any
-    """Dataset of training batches without end."""
+    batches: Callable
+    """Called with an epoch and how many of its batches to skip; returns a dataset of training
+    batches without end, cut into the job's parts."""
     score: Callable
     """Called with a split name and callbacks; returns float32 scores `(posters, genres)`."""
 
 
-def live_trainee(job, sources, first_epoch=0):
+def live_trainee(job, sources):
     """Return the whole network with batches of varied posters.
 
     Args:
         job: The `Job`.
         sources: Split name to `PosterSource`.
-        first_epoch: Epoch to begin with.
     """
     settings = job.settings
     model, where = job.network, settings.augment.where
     if where == "device":
         with job.scope():
             model = augmented(job.network, settings.augment)
-    batches = training_batches(
-        sources["train"],
-        job.posters.part("train").labels,
-        batch_size=settings.training.batch_size,
-        seed=settings.training.seed,
-        augment=settings.augment,
-        first_epoch=first_epoch,
-        where=where,
-    )
+
+    def batches(epoch, step=0):
+        found = training_batches(
+            sources["train"],
+            job.posters.part("train").labels,
+            batch_size=settings.training.batch_size,
+            seed=settings.training.seed,
+            augment=settings.augment,
+            first_epoch=epoch,
+            first_step=step,
+            where=where,
+        )
+        return _in_parts(found, job)
+
     return Trainee(model, batches, live_scorer(job, sources))
 
 
-def kept_trainee(job, kept, first_epoch=0):
+def kept_trainee(job, kept):
     """Return what lies above a cut, with batches of kept activations.
 
     Args:
         job: The `Job`.
         kept: A `Kept`, whole.
-        first_epoch: Epoch to begin with.
     """
     settings = job.settings
     views = [view.array() for view in kept.views]
@@ -64,19 +68,23 @@ def kept_trainee(job, kept, first_epoch=0):
     with job.scope():
         model = build_tail(job.network, backbone, kept.cut, views[0].dtype.name)
         scorer = build_tail(job.network, backbone, kept.cut)
-    batches = activation_batches(
-        views,
-        job.posters.part("train").labels,
-        batch_size=settings.training.batch_size,
-        seed=settings.training.seed,
-        first_epoch=first_epoch,
-    )
     # The same layers under an input of float32: what is scored is not rounded.
     scorer.compile(jit_compile=settings.training.jit == "on")
 
+    def batches(epoch, step=0):
+        found = activation_batches(
+            views,
+            job.posters.part("train").labels,
+            batch_size=settings.training.batch_size,
+            seed=settings.training.seed,
+            first_epoch=epoch,
+            first_step=step,
+        )
+        return _in_parts(found, job)
+
     def score(part, hooks=()):
         rows = kept.held_out[part].array()
-        found = plain_activation_batches(rows, 2 * settings.training.batch_size)
+        found = plain_activation_batches(rows, job.scoring_size)
         return _scores(scorer, found, len(rows), hooks)
 
     return Trainee(model, batches, score)
@@ -86,11 +94,14 @@ def live_scorer(job, sources):
     """Return a function that scores a split from its pixels: see `Trainee.score`."""
 
     def score(part, hooks=()):
-        # No gradients are kept, so a larger batch fits.
-        batches = evaluation_batches(sources[part], 2 * job.settings.training.batch_size)
+        batches = evaluation_batches(sources[part], job.scoring_size)
         return _scores(job.network, batches, len(sources[part]), hooks)
 
     return score
+
+
+def _in_parts(batches, job):
+    return batches if job.accumulate == 1 else batches.rebatch(job.part_size, drop_remainder=True)
 
 
 def _scores(model, batches, count, hooks):
