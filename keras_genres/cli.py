@@ -5,7 +5,6 @@ pandas are imported inside the commands that need them, so `--help` starts at
 once.
 """
 
-import json
 import os
 import signal
 
@@ -14,6 +13,7 @@ import click
 from keras_genres import __version__
 from keras_genres.baselines.commands import baseline
 from keras_genres.bench.commands import bench
+from keras_genres.data.commands import data
 from keras_genres.errors import UserError
 from keras_genres.evaluation.commands import report, thresholds
 from keras_genres.evaluation.compare.commands import compare, paper
@@ -27,7 +27,6 @@ from keras_genres.options import (
     run_argument,
     settings_options,
 )
-from keras_genres.settings import PrepareSettings
 
 
 class _Group(click.Group):
@@ -53,7 +52,7 @@ def main():
     """Learn to tell the genres of films from their posters."""
 
 
-for command in (baseline, report, thresholds, compare, paper, experiment, bench):
+for command in (data, baseline, report, thresholds, compare, paper, experiment, bench):
     main.add_command(command)
 
 
@@ -71,98 +70,6 @@ def demo(out, seed, overwrite):
     run = demo(out, seed, overwrite, note=lambda line: click.echo(line, err=True))
     click.echo(format_report(run))
     click.echo(f"Run folder: {run.path}")
-
-
-@main.group()
-def data():
-    """Prepare posters: read, check, group and split them."""
-
-
-def prepare_options(command):
-    """Add an option for every field of `PrepareSettings`."""
-    from keras_genres.settings import describe_settings
-
-    for name, default, meaning in reversed(describe_settings(PrepareSettings)):
-        command = click.option(
-            "--" + name.replace("_", "-"), default=default, show_default=True, help=meaning
-        )(command)
-    return command
-
-
-@data.command()
-@click.argument("source", type=click.Path())
-@click.option("--out", type=click.Path(), required=True, help="Folder to make.")
-@click.option("--images", type=click.Path(), help="Folder of the posters a CSV names.")
-@click.option("--id-column", help="CSV column that names the film.")
-@click.option("--ignore-unknown", is_flag=True, help="Leave out genres that are not of the 19.")
-@click.option("--jobs", type=click.IntRange(1), help="Posters checked at a time.")
-@prepare_options
-@overwrite_option
-def prepare(source, out, images, id_column, ignore_unknown, jobs, overwrite, **values):
-    """Make multilabel_posters.csv and its split from SOURCE.
-
-    SOURCE is a folder with a sub-folder for each genre, or a CSV with the 19
-    genre columns or a `genres` column (`Action|Drama`).
-
-    \b
-        keras-genres data prepare posters/ --out data/
-    """
-    from keras_genres.data.check import check, format_check
-    from keras_genres.data.prepare import prepare
-
-    prepare(
-        source,
-        out,
-        PrepareSettings(**values),
-        images=images,
-        id_column=id_column,
-        ignore_unknown=ignore_unknown,
-        overwrite=overwrite,
-        jobs=jobs,
-    )
-    click.echo(format_check(check(out)))
-
-
-@data.command()
-@click.argument("folder", type=click.Path())
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="Form of the output.",
-)
-def check(folder, form):
-    """Show what `data prepare` found in the posters of FOLDER."""
-    from keras_genres.data.check import check, format_check
-
-    found = check(folder)
-    click.echo(json.dumps(found, indent=2) if form == "json" else format_check(found))
-
-
-@data.command()
-@click.option("--out", type=click.Path(), required=True, help="Folder to make.")
-@click.option("--posters", type=int, default=600, show_default=True, help="How many to draw.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the drawing.")
-@overwrite_option
-def sample(out, posters, seed, overwrite):
-    """Draw posters whose look carries their genres, with a labels.csv."""
-    from keras_genres.data.sample import draw_sample
-
-    draw_sample(out, posters, seed, overwrite=overwrite)
-    click.echo(
-        f"{posters} posters in {out}; next: keras-genres data prepare {out}/labels.csv --out data/"
-    )
-
-
-@data.command()
-def download():
-    """Bring the paper's posters from Kaggle, into kagglehub's cache."""
-    from keras_genres.data.download import download, prepare_command
-
-    folder = download()
-    click.echo(f"Posters in {folder}; next: {prepare_command(folder)}")
 
 
 @main.command()

@@ -38,6 +38,8 @@ class PrepareSettings:
     """Posters whose perceptual hashes differ in at most this many bits may be one picture."""
     stock_films: int = 10
     """A picture that at least this many films share is a stock "no poster" picture: left out."""
+    follow_links: bool = False
+    """Also take posters that are symbolic links to somewhere outside the source."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,10 @@ class InputSettings:
     """Most memory the decoded posters may take, in GiB."""
     cache_folder: str | None = None
     """Folder of the disk cache; empty: `keras-genres` in the user's cache folder."""
+    check: Literal["stat", "hash", "off"] = "stat"
+    """How posters that changed since `data prepare` are found: size and time, or every byte."""
+    changed: Literal["error", "leave_out"] = "error"
+    """What becomes of posters that vanished or changed: an error, or training without them."""
 
 
 @dataclass(frozen=True)

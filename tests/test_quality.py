@@ -58,7 +58,7 @@ def test_a_file_that_is_no_poster_is_named_with_its_reason(look, data, reason):
 
 def test_a_missing_file_and_a_folder_are_named_too(tmp_path):
     assert inspect(tmp_path / "none.jpg").reason == "missing"
-    assert inspect(tmp_path).reason == "unreadable"
+    assert inspect(tmp_path).reason == "not a file"
 
 
 def test_a_postscript_file_is_not_an_image(look):

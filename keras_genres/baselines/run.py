@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from keras_genres.baselines.table import BASELINES
+from keras_genres.data.changed import ready_posters
 from keras_genres.data.table import load_posters, require_positives
 from keras_genres.errors import UserError
 from keras_genres.files import whole_folder, write_json, write_text
@@ -64,7 +65,10 @@ def baseline(name, settings, data, out, overwrite=False, facts=None, note=None, 
     from keras_genres.evaluation.thresholds import save_fixed, sweep
 
     started = time.perf_counter()
-    posters = load_posters(data)
+    if row.features:
+        posters, left_out = ready_posters(data, settings.input, note)
+    else:
+        posters, left_out = load_posters(data), []  # it looks at labels alone
     require_positives(posters)
     with whole_folder(out, overwrite, mark="settings.yaml") as scratch:
         run = Run(scratch)
@@ -92,6 +96,8 @@ def baseline(name, settings, data, out, overwrite=False, facts=None, note=None, 
             **facts,
         }
         write_json(run.environment_file, environment)
+        if left_out:
+            environment["left_out"] = [{"filename": name, "what": what} for name, what in left_out]
         write_report(run, posters)  # the last, since it tells what the environment says
     return Run(out)
 

@@ -11,7 +11,7 @@ from keras_genres.settings import load_settings
 MEASURES = ("macro_f1", "micro_f1", "samples_f1")
 """What `constant` may be best by."""
 _INTERVALS = ("evaluation.resamples", "evaluation.confidence", "evaluation.seed")
-_LEARNED = ("evaluation", "training.seed")
+_LEARNED = ("evaluation", "training.seed", "input.check", "input.changed")
 _FROZEN = (
     *_LEARNED,
     "model.backbone",

@@ -4,7 +4,7 @@ Either with a `genres` column (`Action|Drama`), or with the 19 genres as
 columns of 0 and 1, as the paper has it.
 """
 
-import csv
+import os
 import posixpath
 import re
 from collections import Counter
@@ -12,8 +12,10 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from keras_genres.data.csv_rows import read_rows
 from keras_genres.data.packed import COLUMNS
 from keras_genres.data.source import GENRE_BIT, Rows, Source, some
+from keras_genres.data.table import escape
 from keras_genres.errors import UserError
 from keras_genres.genres import GENRES, find_genre, parse_genre
 
@@ -21,6 +23,11 @@ FILE_COLUMNS = ("filename", "file", "image", "poster", "path", "imagename", "ima
 GENRE_COLUMNS = ("genres", "genre")
 FILM_COLUMNS = ("imdbid", "filmid", "movieid", "tmdbid", "tconst", "film", "id")
 """Column names that are looked for, in this order, without case, spaces, `_` and `-`."""
+
+MAX_EXTRA = 300
+"""Characters that are kept of a further cell, such as a title."""
+MAX_EXTRA_COLUMNS = 100
+"""Further columns that are kept."""
 
 
 def read_table(path, *, images=None, id_column=None, ignore_unknown=False):
@@ -39,14 +46,18 @@ def read_table(path, *, images=None, id_column=None, ignore_unknown=False):
         table, keys, file_column, {file_column, film_column}, ignore_unknown
     )
     extra_columns = {
-        name: column
+        escape(name[:MAX_EXTRA]): column
         for column, name in enumerate(header)
         if column != file_column
         and column not in genre_columns
         and name not in COLUMNS
         and not _is_index(name)
     }
-    rows, rejected = Rows(extra_columns), []
+    notes = []
+    if len(extra_columns) > MAX_EXTRA_COLUMNS:
+        notes.append(f"The first {MAX_EXTRA_COLUMNS} of {len(extra_columns)} columns are kept.")
+        extra_columns = dict(islice(extra_columns.items(), MAX_EXTRA_COLUMNS))
+    rows, rejected, longer = Rows(extra_columns), [], 0
     for row in table:
         genres = genres_of(row)
         name = _inside(row[file_column])
@@ -54,11 +65,18 @@ def read_table(path, *, images=None, id_column=None, ignore_unknown=False):
             rejected.append((row[file_column], "outside the images folder", "not read"))
             continue
         film = row[film_column].strip() if film_column is not None else ""
-        rows.add(name, genres, film, {title: row[c] for title, c in extra_columns.items()})
+        longer += any(len(row[column]) > MAX_EXTRA for column in extra_columns.values())
+        cells = {title: row[column][:MAX_EXTRA] for title, column in extra_columns.items()}
+        rows.add(name, genres, film, cells)
     folder = _images_folder(table.path, images, list(islice(rows.names, 200)))
     count = len(rows.names)
     entries, repeated = rows.entries()
-    source = Source(kind, folder, entries, rejected, ignored=dict(ignored))
+    source = Source(kind, folder, entries, rejected, notes, dict(ignored))
+    if longer:
+        source.notes.append(
+            f"{longer} rows of {table.path.name} have a cell of more than {MAX_EXTRA} characters; "
+            "its beginning is kept."
+        )
     if len(repeated):
         names = [entries.names[row] for row in repeated[:4]]
         source.notes.append(
@@ -189,7 +207,9 @@ def _images_folder(path, images, names):
             raise UserError(f"There is no folder {images}. --images takes the folder of pictures.")
         return Path(images)
     beside, below = path.parent, path.parent / "images"
-    found = {folder: sum((folder / name).is_file() for name in names) for folder in (beside, below)}
+    found = {
+        folder: sum(os.path.isfile(folder / name) for name in names) for folder in (beside, below)
+    }
     return below if found[below] > found[beside] else beside
 
 
@@ -216,6 +236,9 @@ class _Table:
 
     def check(self):
         """Raise a `UserError` unless there are rows, all of them as long as the header."""
+        again = [name for name, count in Counter(self.header).items() if name and count > 1]
+        if again:
+            raise UserError(f"{self.path} has the column {again[0]!r} twice. Remove or rename one.")
         number = 1
         for number, row in enumerate(self if self.header else (), start=2):
             if len(row) != len(self.header):
@@ -229,20 +252,12 @@ class _Table:
             )
 
     def _lines(self):
+        rows = read_rows(self.path)
         try:
-            with open(self.path, encoding="utf-8-sig", newline="") as file:
-                first = file.readline()
-                file.seek(0)
-                cut = max(",;\t", key=first.count)
-                reader = csv.reader(file, delimiter=cut, strict=True)
-                yield [name.strip() for name in next(reader, [])]
-                yield from reader
-        except UnicodeDecodeError as error:
-            raise UserError(
-                f"{self.path} is not UTF-8 (byte {error.start}). Save it again as CSV UTF-8."
-            ) from None
-        except (OSError, csv.Error) as error:
-            raise UserError(f"{self.path} is not a readable CSV: {error}.") from None
+            yield [name.strip() for name in next(rows, [])]
+        except FileNotFoundError:
+            raise UserError(f"There is no {self.path}.") from None
+        yield from rows
 
 
 def _key(name):

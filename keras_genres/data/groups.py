@@ -11,10 +11,12 @@ from hashlib import sha256
 import numpy as np
 
 from keras_genres.data.findings import number_digests
-from keras_genres.data.table import write_csv
+from keras_genres.data.table import escape, write_csv
 from keras_genres.data.texts import Texts
+from keras_genres.errors import is_printable
 from keras_genres.genres import GENRES
 
+_MOST_LETTERS = 100  # of an id that stands in the name of its group
 WHY = ("same film", "same bytes", "same picture")
 
 
@@ -95,13 +97,22 @@ def name_groups(entries, roots):
     names = Texts()
     for root, row in zip(roots, film_row, strict=True):
         if row >= 0:
-            names.append(f"film-{entries.films[row]}")
+            film = entries.films[row]
+            names.append(f"film-{film if _is_plain(film) else _digest(film)}")
         else:
-            names.append(f"poster-{sha256(entries.names[root].encode()).hexdigest()[:16]}")
+            names.append(f"poster-{_digest(entries.names[root])}")
     order = names.order()
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
     return Groups(names.take(order), rank[numbers])
+
+
+def _is_plain(film):
+    return len(film) <= _MOST_LETTERS and is_printable(film) and escape(film) == film
+
+
+def _digest(name):
+    return sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def write_groups(folder, names, entries, splits, groups, links):

@@ -1,12 +1,12 @@
 """Read `multilabel_posters.csv` and check it, in little memory."""
 
-import csv
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from keras_genres.data.csv_rows import read_rows
 from keras_genres.data.texts import Texts
 from keras_genres.errors import UserError
 from keras_genres.genres import GENRES, NUM_GENRES
@@ -16,6 +16,8 @@ TABLE = "multilabel_posters.csv"
 SPLIT_FILE = "split.json"
 COLUMNS = ("filename", *GENRES, "split", "group")
 
+# Arrays of text have room for their longest cell in every row.
+_MAX_CELL = 4096
 _AGAIN = "Run `keras-genres data prepare` to write it again."
 
 
@@ -82,24 +84,24 @@ def read_posters(path, with_extra=True):
 
 def _rows(table):
     """Yield the header and the rows of the table."""
+    rows = read_rows(table, ",", _AGAIN)
     try:
-        with open(table, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = next(reader, [])
-            if len(set(header)) < len(header):
-                raise UserError(f"{table} has a column twice. {_AGAIN}")
-            yield header
-            for number, row in enumerate(filter(None, reader), start=1):
-                if len(row) != len(header):
-                    raise UserError(
-                        f"{table}, poster {number} has {len(row)} cells, "
-                        f"{len(header)} expected. {_AGAIN}"
-                    )
-                yield row
+        header = next(rows, [])
     except FileNotFoundError:
         raise UserError(f"There is no {table}. Run `keras-genres data prepare` first.") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{table} is not a readable CSV: {error}. {_AGAIN}") from None
+    if len(set(header)) < len(header):
+        raise UserError(f"{table} has a column twice. {_AGAIN}")
+    yield header
+    for number, row in enumerate(filter(None, rows), start=1):
+        if len(row) != len(header):
+            raise UserError(
+                f"{table}, poster {number} has {len(row)} cells, {len(header)} expected. {_AGAIN}"
+            )
+        if max(map(len, row)) > _MAX_CELL:
+            raise UserError(
+                f"{table}, poster {number} has a cell of more than {_MAX_CELL} characters. {_AGAIN}"
+            )
+        yield row
 
 
 def _read_labels(table, name, cells):

@@ -1,9 +1,11 @@
 """From a folder of posters to a checked table with splits: `data prepare`."""
 
+import io
 import os
 import re
 from array import array
-from dataclasses import asdict, dataclass
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
@@ -15,17 +17,23 @@ from keras_genres.data.batches import map_files
 from keras_genres.data.duplicates import components, same_pictures, stock_pictures
 from keras_genres.data.findings import Findings
 from keras_genres.data.groups import find_links, name_groups, tally, write_groups
-from keras_genres.data.quality import inspect, load_picture
+from keras_genres.data.opening import Tree, Unusable
+from keras_genres.data.quality import Inspection, examine
 from keras_genres.data.readers import read_source
 from keras_genres.data.splits import draw_splits, split_fractions
-from keras_genres.data.table import FACTS, load_posters, write_csv, write_posters
+from keras_genres.data.stamps import Stamp, Stamps, write_stamps
+from keras_genres.data.table import FACTS, escape, load_posters, write_csv, write_posters
 from keras_genres.data.texts import Texts
-from keras_genres.errors import UserError
+from keras_genres.errors import UserError, is_printable, one_line
 from keras_genres.files import whole_folder, write_json
 from keras_genres.genres import GENRES
 from keras_genres.setting_values import check_ranges
 from keras_genres.settings import PrepareSettings
 from keras_genres.split import SPLITS
+
+COPIES = "converted"
+"""Folder of plain copies in a prepared folder."""
+_NAME = "name"  # the oddity of a file whose name alone is odd
 
 
 @dataclass(frozen=True)
@@ -57,8 +65,9 @@ def prepare(
 
     `out` gets `multilabel_posters.csv` and `split.json`; `rejected.csv`,
     `duplicates.csv` and `conflicts.csv` for the user to look through;
-    `converted/` with plain copies of odd files; and `prepare.json`, which
-    `data check` prints. It appears whole or not at all. The posters
+    `converted/` with plain copies of odd files, and of files with names that
+    no table can hold; `files.csv`, by which later changes are noticed; and
+    `prepare.json`, which `data check` prints. It appears whole or not at all. The posters
     themselves stay where they are.
 
     Args:
@@ -84,29 +93,31 @@ def prepare(
     source, out = Path(source), Path(out)
     jobs = jobs or 2 * (os.cpu_count() or 1)
     _guard(source, out, images, overwrite)
-    with whole_folder(out, overwrite) as scratch:
+    with whole_folder(out, overwrite) as scratch, closing(Stamps(scratch)) as stamps:
         found = read_source(
             source,
             images=images,
             id_column=id_column,
             ignore_unknown=ignore_unknown,
+            follow_links=settings.follow_links,
             skip=(out, scratch),
             jobs=jobs,
         )
-        facts = _fill(scratch, out, source, found, settings, fractions, jobs)
+        facts = _fill(scratch, stamps, out, source, found, settings, fractions, jobs)
     return Prepared(out, facts)
 
 
-def _fill(scratch, out, source, found, settings, fractions, jobs):
+def _fill(scratch, stamps, out, source, found, settings, fractions, jobs):
     """Write all files of a prepared folder into `scratch`; return its facts."""
-    rejected = [(_text(name), reason, detail) for name, reason, detail in found.rejected]
+    prefix = _prefix(found, out)
+    rejected = [(one_line(name), reason, detail) for name, reason, detail in found.rejected]
     findings = Findings(scratch)
     try:
-        usable = _inspect_all(found, settings, jobs, findings, rejected)
+        usable = _inspect_all(found, settings, jobs, scratch, findings, stamps, rejected)
         entries = found.entries = found.entries.take(usable)
         _require_some(entries, rejected, source)
         firsts, pairs = same_pictures(findings.looks(), settings.near_duplicate_bits)
-        keep = _leave_out_stock(entries, firsts, pairs, settings, rejected)
+        keep = _leave_out_stock(scratch, entries, findings, firsts, pairs, settings, rejected)
         links = find_links(entries, findings.digests(), firsts, pairs, keep)
     finally:
         findings.close()
@@ -117,7 +128,7 @@ def _fill(scratch, out, source, found, settings, fractions, jobs):
     labels = entries.labels()
     splits = draw_splits(labels, groups.numbers, fractions, settings.seed)
     kinds = [findings.kind(row) for row in keep]
-    names = _convert(found, kinds, scratch, out, settings, jobs)
+    names = Texts(_name_in_table(*pair, prefix) for pair in zip(entries.names, kinds, strict=True))
     write_posters(
         scratch,
         names,
@@ -128,12 +139,17 @@ def _fill(scratch, out, source, found, settings, fractions, jobs):
         fractions,
         entries.extra,
     )
+    files_sha256 = write_stamps(scratch, names, (stamps[row] for row in keep))
     write_csv(scratch / "rejected.csv", ("filename", "reason", "detail"), sorted(rejected))
     together = write_groups(scratch, names, entries, splits, groups, links)
     widths, heights = findings.sizes()[keep].T
     facts = {
         "tool_version": __version__,
-        "source": {"path": str(source), "kind": found.kind, "images": str(found.images)},
+        "source": {
+            "path": one_line(source),
+            "kind": found.kind,
+            "images": one_line(found.images),
+        },
         "settings": asdict(settings),
         "posters": len(entries),
         "genres_per_poster": tally(labels.sum(axis=1).tolist()),
@@ -144,7 +160,8 @@ def _fill(scratch, out, source, found, settings, fractions, jobs):
         "rejected": tally(reason for _, reason, _ in rejected),
         "ignored_genres": dict(sorted(found.ignored.items())),
         **together,
-        "notes": [*map(_text, found.notes), *_warnings(labels, splits, groups)],
+        "files_sha256": files_sha256,
+        "notes": [*map(one_line, found.notes), *_warnings(labels, splits, groups)],
     }
     write_json(scratch / FACTS, facts)
     return facts
@@ -175,64 +192,101 @@ def _require_some(entries, rejected, source):
         raise UserError(f"No poster of {source} can be used: {_reasons(rejected)}.{hint}")
 
 
-def _inspect_all(found, settings, jobs, findings, rejected):
-    """Look at every file once; return the indices of the usable entries, now in `findings`."""
+def _inspect_all(found, settings, jobs, scratch, findings, stamps, rejected):
+    """Look at every file once, and copy odd ones.
+
+    Returns:
+        Indices of the usable entries, which are now in `findings` and `stamps`.
+    """
     usable = array("q")
-    look = partial(inspect, max_megapixels=settings.max_megapixels)
+    (scratch / COPIES).mkdir()
+    tree = Tree(found.images, settings.follow_links)
+    look = partial(_look, tree, scratch, settings.max_megapixels)
     entries = found.entries
-    paths = (found.images / name for name in entries.names)
-    seen = map_files(look, paths, jobs, len(entries), "Checking", "poster")
-    for row, inspection in enumerate(seen):
-        name, reason, detail = entries.names[row], inspection.reason, inspection.detail
+    wanted = zip(entries.names, entries.genres, strict=True)
+    seen = map_files(look, wanted, jobs, len(entries), "Checking", "poster")
+    for row, (inspection, stamp) in enumerate(seen):
+        reason, detail = inspection.reason, inspection.detail
         if not reason and not entries.genres[row]:
             reason, detail = "no genre", "no known genre is given"
-        if not reason and not _is_text(name):
-            reason, detail = "name not UTF-8", "rename the file"
         if reason:
-            rejected.append((_text(name), reason, detail))
+            rejected.append((one_line(entries.names[row]), reason, detail))
         else:
             usable.append(row)
             findings.append(inspection)
+            stamps.append(stamp)
     return np.array(usable, dtype=np.int64)
 
 
-def _leave_out_stock(entries, firsts, pairs, settings, rejected):
-    """Return the indices of the entries that show no stock picture."""
+def _look(tree, scratch, max_megapixels, poster):
+    """Return the `Inspection` of `(name, genres)`, and the `Stamp` of what training will read."""
+    name, genres = poster
+    try:
+        found, picture, data = examine(tree.path_of(name), max_megapixels)
+    except Unusable as error:
+        return Inspection(*error.args), None
+    if not found.is_usable or not genres:
+        return found, None
+    if not _fits_in_table(name):
+        found = replace(found, oddities=(*found.oddities, _NAME))
+    if not found.oddities:
+        return found, Stamp(found.size, found.mtime_ns, found.sha256)
+    if found.oddities != (_NAME,):
+        file = io.BytesIO()
+        picture.save(file, "PNG")
+        data = file.getvalue()
+    copy = scratch / _copy_name(name, (found.format, found.oddities))
+    copy.write_bytes(data)
+    seen = copy.stat()
+    return found, Stamp(seen.st_size, seen.st_mtime_ns, sha256(data).hexdigest())
+
+
+def _leave_out_stock(scratch, entries, findings, firsts, pairs, settings, rejected):
+    """Return the indices of the entries that show no stock picture; remove copies of the others."""
     films = map(entries.films_or_name, range(len(entries)))
     shared = stock_pictures(firsts, pairs, films, settings.stock_films)
     for index in np.flatnonzero(shared):
+        name, kind = entries.names[index], findings.kind(index)
+        if kind[1]:
+            (scratch / _copy_name(name, kind)).unlink()
         detail = f"{shared[index]} films share this picture"
-        rejected.append((entries.names[index], "stock picture", detail))
+        rejected.append((one_line(name), "stock picture", detail))
+    with suppress(OSError):  # unless there are copies in it
+        (scratch / COPIES).rmdir()
     return np.flatnonzero(shared == 0)
 
 
-def _convert(found, kinds, scratch, out, settings, jobs):
-    """Write plain copies of odd files; return every poster's name in the table, `Texts`."""
+def _prefix(found, out):
+    """Return the path of the pictures as the table names it, from its own folder."""
     images = os.path.realpath(found.images)
     base = Path(os.path.realpath(out.parent)) / out.name
+    # It begins with a point, so that no spreadsheet takes a name for a formula.
     prefix = Path(os.path.relpath(images, base)).as_posix()
-    names, odd = Texts(), array("q")
-    for row, (name, (_, oddities)) in enumerate(zip(found.entries.names, kinds, strict=True)):
-        if oddities:
-            stem = re.sub(r"[^\w.-]+", "_", os.path.splitext(name)[0])[-60:]
-            digest = sha256(name.encode()).hexdigest()[:8]
-            names.append(f"converted/{stem}-{digest}.png")
-            odd.append(row)
-        else:
-            # "./" keeps a spreadsheet from taking a name for a formula.
-            names.append(f"./{name}" if prefix == "." else f"{prefix}/{name}")
-    if odd:
-        (scratch / "converted").mkdir()
-        save = partial(_save_plain, max_megapixels=settings.max_megapixels)
-        pairs = ((found.images / found.entries.names[row], scratch / names[row]) for row in odd)
-        for _ in map_files(save, pairs, jobs, len(odd), "Converting", "poster"):
-            pass
-    return names
+    try:
+        prefix.encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"The path {prefix} of the pictures is no UTF-8 text. Rename the folder."
+        ) from None
+    return prefix
 
 
-def _save_plain(pair, max_megapixels):
-    path, copy = pair
-    load_picture(path, max_megapixels).save(copy, "PNG")
+def _name_in_table(name, kind, prefix):
+    return _copy_name(name, kind) if kind[1] else f"{prefix}/{name}"
+
+
+def _copy_name(name, kind):
+    """Return the name of the copy of an odd file, which is plain whatever the file's own is."""
+    form, oddities = kind
+    ending = "jpg" if oddities == (_NAME,) and form == "JPEG" else "png"
+    stem = re.sub(r"[^\w.-]+", "_", os.path.splitext(name)[0])[-50:]
+    digest = sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return f"{COPIES}/{stem}-{digest}.{ending}"
+
+
+def _fits_in_table(name):
+    """Whether a name is UTF-8 text that a table, a terminal and a spreadsheet show as it is."""
+    return is_printable(name) and escape(f"./{name}") == f"./{name}"
 
 
 def _warnings(labels, splits, groups):
@@ -262,11 +316,3 @@ def _spread(values):
 def _reasons(rejected):
     counts = tally(reason for _, reason, _ in rejected)
     return ", ".join(f"{count} {reason}" for reason, count in counts.items()) or "there are none"
-
-
-def _is_text(name):
-    return _text(name) == name
-
-
-def _text(name):
-    return name.encode("utf-8", "backslashreplace").decode()

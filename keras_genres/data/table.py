@@ -7,6 +7,7 @@ as title and year. Beside it stands `split.json`, whose hash guards it.
 
 import csv
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -122,7 +123,7 @@ def write_posters(folder, filenames, labels, splits, groups, seed, fractions, ex
     more = [map(escape, values) for values in extra.values()]
     with whole_file(folder / TABLE) as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*COLUMNS, *extra])
+        writer.writerow([*COLUMNS, *map(escape, extra)])
         for row in zip(filenames, labels, splits, groups, *more, strict=True):
             name, genres, part, group, *rest = row
             writer.writerow([name, *genres.tolist(), part, group, *rest])
@@ -146,20 +147,32 @@ def require_positives(posters):
             )
 
 
+# Where cells may begin: at the start, and wherever a spreadsheet of another
+# country, which parts columns by `;` or tabs, sees a new one. The last four
+# signs are the wide ones of East Asian keyboards.
+_FORMULA = re.compile(
+    r"^(?=[\t\r])|(^|[;\t\r\n])((?:[^\S\t\r\n]|\")*[=+\-@\uff1d\uff0b\uff0d\uff20])"
+)
+
+
 def escape(text):
     """Return a cell that a spreadsheet shows instead of running it as a formula.
 
+    An apostrophe is put before what begins like one, also behind `;`, line
+    ends and tabs, which part cells in some countries' spreadsheets. Numbers
+    stay as they are.
+
     Example:
-        >>> escape("=cmd()"), escape("-5"), escape("Jaws")
-        ("'=cmd()", '-5', 'Jaws')
+        >>> escape("=cmd()"), escape("a;=cmd()"), escape("-5"), escape("Jaws")
+        ("'=cmd()", "a;'=cmd()", '-5', 'Jaws')
     """
     text = str(text)
-    if not text.startswith(("=", "+", "-", "@", "\t", "\r")):
+    if not _FORMULA.search(text):
         return text
     try:
         float(text)
     except ValueError:
-        return "'" + text
+        return _FORMULA.sub(lambda found: f"{found[1] or ''}'{found[2] or ''}", text)
     return text
 
 
@@ -167,5 +180,5 @@ def write_csv(path, header, rows):
     """Write a table of reports, whole or not at all, no cell of which is a formula."""
     with whole_file(path) as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
+        writer.writerow(map(escape, header))
         writer.writerows([escape(cell) for cell in row] for row in rows)
