@@ -5,17 +5,16 @@ Kept as `keras_genres.json` inside `model.keras` (a zip archive) and in
 thresholds can be chosen again without Keras, and read without our package.
 """
 
-import json
+import math
 import shutil
 import zipfile
 from pathlib import Path
 
 from keras_genres import __version__
+from keras_genres.archive import METADATA, read_entries, read_json_entry
 from keras_genres.errors import UserError
-from keras_genres.files import read_json, whole_file, write_json
+from keras_genres.files import json_text, read_json, whole_file
 from keras_genres.genres import GENRES
-
-_NAME = "keras_genres.json"
 
 
 def metadata_of(run):
@@ -40,26 +39,47 @@ def metadata_of(run):
     }
 
 
-def write_metadata(model, metadata):
-    """Put metadata into a `.keras` file or a SavedModel folder, replacing what is there."""
-    model = Path(model)
-    if model.is_dir():
-        write_json(model / "assets.extra" / _NAME, metadata)
+def write_metadata(model, metadata, replace=None):
+    """Put metadata into a `.keras` file or a SavedModel folder, replacing what is there.
+
+    Args:
+        model: The file or folder.
+        metadata: Dictionary, as `metadata_of` makes it.
+        replace: Opens the file that is replaced, as `Run.new_file`; `None`
+            for a model that belongs to no finished run.
+
+    Raises:
+        UserError: If a file is not a `.keras` file.
+    """
+    replace = replace or (lambda path: whole_file(path, "wb"))
+    text = json_text(metadata).encode()
+    if Path(model).is_dir():
+        with replace(metadata_file(model)) as file:
+            file.write(text)
         return
-    text = json.dumps(metadata, indent=2, ensure_ascii=False)
+    entries = read_entries(model)
     try:
         with (
-            whole_file(model, "wb") as file,
+            replace(Path(model)) as file,
             zipfile.ZipFile(model) as old,
             zipfile.ZipFile(file, "w") as new,
         ):
-            for entry in old.infolist():
-                if entry.filename != _NAME:
+            for name, entry in entries.items():
+                if name != METADATA:
                     with old.open(entry) as source, new.open(entry, "w") as target:
                         shutil.copyfileobj(source, target, 1 << 20)
-            new.writestr(_NAME, text)
-    except (FileNotFoundError, zipfile.BadZipFile):
-        raise UserError(f"{model} is not a .keras file.") from None
+            new.writestr(zipfile.ZipInfo(METADATA), text)  # a fixed date, as in predictions
+    except zipfile.BadZipFile:
+        raise UserError(f"{model} is not a .keras file, or it is damaged.") from None
+
+
+def metadata_file(model):
+    """Return the file that holds a model's metadata: the `.keras` file, or one in the SavedModel.
+
+    A link is not followed to tell which.
+    """
+    model = Path(model)
+    return model / "assets.extra" / METADATA if model.is_dir() else model
 
 
 def read_metadata(model):
@@ -69,31 +89,54 @@ def read_metadata(model):
         UserError: If the model is missing, damaged or not one of ours.
     """
     model = Path(model)
-    if model.is_dir():
-        return read_json(model / "assets.extra" / _NAME)
+    place = metadata_file(model)
+    value = read_json(place) if model.is_dir() else read_json_entry(model, METADATA)
+    if not _is_ours(value):
+        raise UserError(f"{place} does not tell genres, thresholds and size as keras-genres does.")
+    return value
+
+
+def _is_ours(value):
     try:
-        with zipfile.ZipFile(model) as archive:
-            return json.loads(archive.read(_NAME))
-    except FileNotFoundError:
-        raise UserError(f"There is no {model}.") from None
-    except KeyError:
-        raise UserError(f"{model} was not written by keras-genres: it has no {_NAME}.") from None
-    except (zipfile.BadZipFile, ValueError):
-        raise UserError(f"{model} is not a .keras file, or it is damaged.") from None
+        thresholds = [value["thresholds"][genre] for genre in GENRES]
+        sizes = [value["height"], value["width"]]
+        return (
+            value["genres"] == list(GENRES)
+            and len(value["thresholds"]) == len(GENRES)
+            and all(type(each) in (int, float) and math.isfinite(each) for each in thresholds)
+            and all(type(each) is int and 0 < each <= 4096 for each in sizes)
+            and all(isinstance(value[key], str) for key in ("fit", "backbone", "split_sha256"))
+        )
+    except (KeyError, TypeError):
+        return False
 
 
-def update_thresholds(run):
-    """Carry a run's thresholds into the models that lie in its folder.
+def models_of(run):
+    """Return the models in a run's folder and their metadata, as `{path: metadata}`.
+
+    Raises:
+        UserError: If what one tells about itself is not as it was written.
+    """
+    models = [model for model in (run.model_file, run.saved_model) if run.has(model)]
+    for model in models:
+        run.whole(metadata_file(model))
+    return {model: read_metadata(model) for model in models}
+
+
+def update_thresholds(run, models):
+    """Carry a run's thresholds into models that lie in its folder.
+
+    Args:
+        run: The `Run`.
+        models: Their metadata, as `models_of` returns them.
 
     Returns:
         The paths that were changed.
     """
     changed = []
-    for model in (run.model_file, run.saved_model):
-        if model.exists():
-            metadata = read_metadata(model)
-            wanted = metadata_of(run)["thresholds"]
-            if metadata.get("thresholds") != wanted:
-                write_metadata(model, metadata | {"thresholds": wanted})
-                changed.append(model)
+    wanted = metadata_of(run)["thresholds"]
+    for model, metadata in models.items():
+        if metadata["thresholds"] != wanted:
+            write_metadata(model, metadata | {"thresholds": wanted}, run.new_file)
+            changed.append(model)
     return changed

@@ -95,7 +95,12 @@ def write_text(path, text):
 
 def write_json(path, value):
     """Write `value` as indented JSON to `path`, whole or not at all."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json_text(value))
+
+
+def json_text(value):
+    """Return `value` as the indented JSON that files of ours hold."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def read_json(path):

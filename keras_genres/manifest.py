@@ -24,6 +24,8 @@ from keras_genres.files import read_sealed, sync_folder, write_sealed
 HASHES = "hashes.json"
 ODD_NAME = "not a name that can be listed"
 _MOST_READ_BYTES = 2**30  # predictions of a million posters are a third of it
+_MAKERS = {"thresholds.json": "thresholds", "report/": "report", "saved_model/": "export"}
+# Commands that write a file again, from files of the run that they do not replace.
 _LEFTOVERS = (".partial", ".old")
 _HEX = re.compile(r"[0-9a-f]{64}")
 
@@ -191,8 +193,21 @@ def find_fault(folder, name, manifest, hashed=True):
 def explain_fault(folder, name, fault):
     """Return one line for a file that is not as it was written."""
     return (
-        f"{Path(folder) / name} is not as it was written: {fault}. `keras-genres verify {folder}` "
-        f"says more, and with --accept it takes the files as they are."
+        f"{Path(folder) / name} is not as it was written: {fault}. {explain_remedy(folder, name)}"
+    )
+
+
+def explain_remedy(folder, name):
+    """Return what to do about a file that is not as it was written."""
+    for start, command in _MAKERS.items():
+        if name.startswith(start):
+            return (
+                f"`keras-genres {command} {folder}` writes it again, or `keras-genres verify "
+                f"{folder} --accept` takes the files as they are."
+            )
+    return (
+        f"Bring it back from a copy; `keras-genres verify {folder}` says more, and with --accept "
+        "it takes the files as they are."
     )
 
 

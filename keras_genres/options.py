@@ -76,7 +76,7 @@ def _backbone_override(config, overrides, backbone, is_resumed):
     Raises:
         click.UsageError: If nothing names a backbone, unless a run is resumed that has one.
     """
-    from keras_genres.setting_values import read_yaml
+    from keras_genres.yaml_files import read_yaml
 
     named = {"--config": read_yaml(config).get("model.backbone")} if config else {}
     for override in overrides:

@@ -1,87 +1,50 @@
 """The run folder: what is in it, and how it is read and written."""
 
-import io
-import zipfile
-from dataclasses import dataclass
+import contextlib
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
 
 from keras_genres.errors import UserError
-from keras_genres.files import read_json, whole_file, write_json
-from keras_genres.genres import GENRES, NUM_GENRES
-from keras_genres.settings import load_settings
+from keras_genres.files import UNFINISHED, json_text, parse_json, whole_file, whole_folder
+from keras_genres.genres import GENRES
+from keras_genres.manifest import (
+    HASHES,
+    announce,
+    entry_of,
+    read_manifest,
+    read_whole,
+    require_whole,
+    scan,
+    settle,
+)
+from keras_genres.predictions import Predictions
+from keras_genres.settings import Settings
 from keras_genres.split import Split, hash_rows
+from keras_genres.yaml_files import parse_yaml
 
+__all__ = ["Predictions", "Run"]
 
-@dataclass(frozen=True)
-class Predictions:
-    """Saved scores of one split, in the order of the data."""
-
-    filenames: np.ndarray
-    """Unicode array of shape `(posters,)`."""
-    labels: np.ndarray
-    """uint8 0/1 array of shape `(posters, genres)`."""
-    scores: np.ndarray
-    """float32 array in [0, 1], shape `(posters, genres)`."""
-    groups: np.ndarray
-    """Unicode array of shape `(posters,)`: posters of one film or picture share it."""
-
-    def save(self, path):
-        """Write a `.npz` without pickled objects, the same bytes for the same arrays."""
-        with whole_file(path, "wb") as file, zipfile.ZipFile(file, "w") as archive:
-            for name, kind in _ARRAYS.items():
-                part = io.BytesIO()
-                np.lib.format.write_array(
-                    part, np.asarray(getattr(self, name), dtype=kind), allow_pickle=False
-                )
-                # A fixed date: numpy.savez writes none either, and two equal files stay equal.
-                archive.writestr(zipfile.ZipInfo(f"{name}.npy"), part.getvalue())
-
-    @classmethod
-    def load(cls, path):
-        """Read a `.npz` of predictions.
-
-        Raises:
-            UserError: If the file is missing, damaged or of other shapes.
-        """
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                parts = {name: arrays[name] for name in _ARRAYS}
-        except FileNotFoundError:
-            raise UserError(f"There is no {path}. Is this a finished run?") from None
-        except Exception as error:  # NumPy and zipfile raise many kinds for damaged files
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UserError(f"{path} is damaged: {reason}.") from None
-        found = cls(**parts)
-        posters = len(found.filenames)
-        wanted = (posters, NUM_GENRES)
-        if (
-            found.labels.shape != wanted
-            or found.scores.shape != wanted
-            or (found.groups.shape != (posters,))
-        ):
-            raise UserError(
-                f"{path} must hold labels and scores of shape {wanted}. Received: "
-                f"{found.labels.shape} and {found.scores.shape}"
-            )
-        if not np.isfinite(found.scores).all():
-            raise UserError(f"{path} holds scores that are not numbers.")
-        return found
-
-
-_ARRAYS = {"filenames": np.str_, "labels": np.uint8, "scores": np.float32, "groups": np.str_}
+_LONGEST_TEXT = 200
 
 
 class Run:
     """A run folder.
 
+    Every file of a finished run is held against `hashes.json` before it is
+    used; see `manifest`.
+
     Args:
         path: The folder. Nothing is read or made until asked for.
+        checked: Whether to hold files against their hashes; `None` for all
+            but a run in the making, `NAME.partial`, which has none yet.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, checked=None):
         self.path = Path(path)
+        self.is_checked = not _is_partial(self.path) if checked is None else checked
         self.settings_file = self.path / "settings.yaml"
         self.environment_file = self.path / "environment.json"
         self.split_file = self.path / "split.json"
@@ -91,20 +54,115 @@ class Run:
         self.report = self.path / "report"
         self.model_file = self.path / "model.keras"
         self.saved_model = self.path / "saved_model"
+        self._seen = {}
 
     @classmethod
     def open(cls, path):
-        """Return the run at `path`.
+        """Return the finished run at `path`.
 
         Raises:
-            UserError: If there is no folder, or it is not a finished run.
+            UserError: If there is no folder, it is not a run, not finished, or
+                its `hashes.json` is missing or damaged.
         """
-        run = cls(path)
+        run = cls(path, checked=True)
         if not run.path.is_dir():
             raise UserError(f"There is no run folder {path}.")
-        if not run.split_file.exists() or not run.settings_file.exists():
+        if _is_partial(run.path) or (run.path / UNFINISHED).exists():
+            whole = run.path.with_name(run.path.name.removesuffix(".partial"))
+            raise UserError(
+                f"{path} is a run that was cut off. `keras-genres fit --resume {whole}` goes on "
+                "with it."
+            )
+        if not run.is_run():
             raise UserError(f"{path} is not a run folder: it has no settings.yaml and split.json.")
         return run
+
+    def is_run(self):
+        """Whether this is the folder of a finished run, be it damaged.
+
+        Raises:
+            UserError: If it looks like one and `hashes.json` is missing or damaged.
+        """
+        marks = (self.settings_file, self.split_file)
+        if not os.path.lexists(self.path / HASHES) and not all(mark.exists() for mark in marks):
+            return False
+        names = read_manifest(self.path).files
+        return all(mark.name in names for mark in marks)
+
+    def has(self, path):
+        """Whether a file or folder belongs to the run, or at least lies in it."""
+        if os.path.lexists(path):
+            return True
+        if not self.is_checked:
+            return False
+        name = Path(path).relative_to(self.path).as_posix()
+        files = read_manifest(self.path).files
+        return any(each == name or each.startswith(name + "/") for each in files)
+
+    def read(self, path):
+        """Return the bytes of a file of the run.
+
+        Raises:
+            UserError: If it is missing or not as it was written.
+        """
+        if self.is_checked:
+            return read_whole(self.path, path)
+        try:
+            return Path(path).read_bytes()
+        except FileNotFoundError:
+            raise UserError(f"There is no {path}. Is this a finished run?") from None
+        except OSError as error:
+            raise UserError(f"{path} cannot be read: {error.strerror}.") from None
+
+    def whole(self, path):
+        """Return the path of a file or folder of the run when all of it is as it was written.
+
+        Large files are hashed once, however often they are asked for.
+
+        Raises:
+            UserError: If it is not.
+        """
+        if self.is_checked:
+            stamp = _stamp(path)
+            if stamp is None or self._seen.get(path) != stamp:
+                require_whole(self.path, path)
+                self._seen[path] = stamp
+        return path
+
+    @contextlib.contextmanager
+    def new_file(self, path):
+        """Open a file of the run for writing bytes that is replaced only when the block ends well.
+
+        In a finished run its hash is replaced with it: if the process is
+        killed, the old and the new file are both as they were written.
+        """
+        with whole_file(path, "w+b") as file:
+            yield file
+            if self.is_checked:
+                file.flush()
+                file.seek(0)
+                announce(self.path, {path: entry_of(file)})
+        if self.is_checked:
+            settle(self.path, [path])
+
+    @contextlib.contextmanager
+    def new_folder(self, path):
+        """Give a scratch folder that replaces a folder of the run when the block ends well.
+
+        In a finished run the hashes are replaced with it, as in `new_file`.
+        """
+        changes = {}
+        with whole_folder(path, overwrite=True) as scratch:
+            yield scratch
+            if self.is_checked:
+                name = path.relative_to(self.path).as_posix()
+                old = read_manifest(self.path).files
+                changes = {self.path / each: None for each in old if each.startswith(name + "/")}
+                for each in scan(scratch)[0]:
+                    changes[path / each] = entry_of(scratch / each)
+                announce(self.path, changes)
+        if self.is_checked:
+            settle(self.path, changes)
 
     def predictions_file(self, split):
         """Return the path of the saved scores of `val` or `test`."""
@@ -112,15 +170,28 @@ class Run:
 
     def settings(self):
         """Return the resolved `Settings` of the run."""
-        return load_settings(self.settings_file)
+        return Settings().replace(self.counted_settings())
+
+    def counted_settings(self):
+        """Return what `settings.yaml` says as `{"section.name": value}`.
+
+        A baseline's holds only the settings that counted for it.
+        """
+        return parse_yaml(self.read(self.settings_file), self.settings_file)
 
     def environment(self):
-        """Return what `environment.json` says of how the run was made; empty without the file."""
-        return read_json(self.environment_file) if self.environment_file.exists() else {}
+        """Return what `environment.json` says of how the run was made; empty without the file.
+
+        Raises:
+            UserError: If it is not as it was written, or no JSON object.
+        """
+        if not self.has(self.environment_file):
+            return {}
+        return self._json(self.environment_file)
 
     def split(self):
         """Return the `Split` the run was trained on."""
-        return Split.load(self.split_file)
+        return Split.parse(self.read(self.split_file), self.split_file)
 
     def predictions(self, split):
         """Return the saved `Predictions` of `val` or `test`.
@@ -130,7 +201,7 @@ class Run:
                 and labels that `split.json` speaks of.
         """
         path = self.predictions_file(split)
-        found = Predictions.load(path)
+        found = Predictions.parse(self.read(path), path)
         wanted = self.split().splits[split]
         if hash_rows(found.filenames, found.labels, split) != wanted["sha256"]:
             raise UserError(
@@ -153,39 +224,80 @@ class Run:
             genre: {"threshold": float(threshold), "val_f1": float(score)}
             for genre, threshold, score in zip(GENRES, thresholds, f1, strict=True)
         }
-        write_json(
-            self.thresholds_file,
-            {
-                "method": method,
-                "chosen_on": chosen_on,
-                "split_sha256": self.split().sha256,
-                "genres": by_genre,
-            },
-        )
+        value = {
+            "method": method,
+            "chosen_on": chosen_on,
+            "split_sha256": self.split().sha256,
+            "genres": by_genre,
+        }
+        with self.new_file(self.thresholds_file) as file:
+            file.write(json_text(value).encode())
 
     def thresholds(self):
         """Return the threshold of every genre, shape `(genres,)`.
 
         Raises:
-            UserError: If `thresholds.json` is missing, damaged or of another split.
+            UserError: As `threshold_facts`.
         """
-        if not self.thresholds_file.exists():
-            raise UserError(
-                f"There is no {self.thresholds_file}. Run `keras-genres thresholds {self.path}` "
-                "to choose thresholds."
-            )
-        values = read_json(self.thresholds_file)
+        found = self.threshold_facts()["genres"]
+        return np.array([found[genre]["threshold"] for genre in GENRES], float)
+
+    def threshold_facts(self):
+        """Return all that `thresholds.json` holds, as `save_thresholds` wrote it.
+
+        Raises:
+            UserError: If the file is missing, damaged or of another split.
+        """
+        again = f"Run `keras-genres thresholds {self.path}` to"
+        if not self.has(self.thresholds_file):
+            raise UserError(f"There is no {self.thresholds_file}. {again} choose thresholds.")
+        values = self._json(self.thresholds_file)
         try:
-            found = np.array([values["genres"][genre]["threshold"] for genre in GENRES], float)
+            genres = [values["genres"][genre] for genre in GENRES]
+            ok = all(_is_share(each["threshold"]) for each in genres)
+            ok = ok and all(_is_share(each.get("val_f1", 0)) for each in genres)
             split = values["split_sha256"]
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, AttributeError):
+            ok = False
+        if not ok:
             raise UserError(
-                f"{self.thresholds_file} lacks the threshold of a genre. "
-                f"Run `keras-genres thresholds {self.path}` to write it again."
-            ) from None
+                f"{self.thresholds_file} lacks the threshold of a genre, between 0 and 1. "
+                f"{again} write it again."
+            )
         if split != self.split().sha256:
             raise UserError(
-                f"{self.thresholds_file} was chosen on another split. "
-                f"Run `keras-genres thresholds {self.path}` to choose again."
+                f"{self.thresholds_file} was chosen on another split. {again} choose again."
             )
-        return found
+        texts = {key: _text(values.get(key)) for key in ("method", "chosen_on")}
+        return values | texts
+
+    def _json(self, path):
+        value = parse_json(self.read(path), path, is_strict=True)
+        if not isinstance(value, dict):
+            raise UserError(f"{path} must hold a JSON object. Received: {type(value).__name__}")
+        return value
+
+
+def _is_partial(path):
+    return path.name.endswith(".partial")
+
+
+def _is_share(value):
+    return type(value) in (int, float) and 0 <= value <= 1
+
+
+def _text(value):
+    """Return a word or two from a file as one line that can be printed; `None` for no text."""
+    if not isinstance(value, str):
+        return None
+    return "".join(c if c.isprintable() else "?" for c in value[:_LONGEST_TEXT])
+
+
+def _stamp(path):
+    """Return what changes when a file is written; `None` for no file."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    is_file = stat.S_ISREG(status.st_mode)
+    return (status.st_ino, status.st_size, status.st_mtime_ns) if is_file else None

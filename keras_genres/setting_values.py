@@ -7,10 +7,7 @@ import inspect
 import itertools
 import types
 import typing
-from pathlib import Path
 from typing import Literal
-
-import yaml
 
 from keras_genres.errors import UserError
 
@@ -39,6 +36,8 @@ _RANGES = {
     "views": (1, 1000),
     "patience": (1, float("inf")),
 }
+_LARGEST_WHOLE = 2**31 - 1  # what seeds and counts are in TensorFlow
+_LONGEST = 80
 
 
 def check_ranges(section, prefix=""):
@@ -52,9 +51,12 @@ def check_ranges(section, prefix=""):
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
         low, high = _RANGES.get(part.name, (0, float("inf")))
-        if not low <= value <= high:
-            wanted = f"between {low} and {high}" if high < float("inf") else f"at least {low}"
-            raise UserError(f"{prefix}{part.name} must be {wanted}. Received: {value}")
+        if isinstance(value, int):
+            high = min(high, _LARGEST_WHOLE)
+        if not low <= value <= high or value == float("inf"):
+            is_open = high in (float("inf"), _LARGEST_WHOLE) and value < low
+            wanted = f"at least {low}" if is_open else f"between {low} and {high}"
+            raise UserError(f"{prefix}{part.name} must be {wanted}. Received: {shorten(value)}")
 
 
 def convert(name, value, hint):
@@ -77,71 +79,58 @@ def convert(name, value, hint):
         value = {True: "on", False: "off"}[value] if isinstance(value, bool) else value
         if value in hint.__args__:
             return value
-        raise UserError(f"{name} must be one of {', '.join(hint.__args__)}. Received: {value!r}")
+        wanted = ", ".join(hint.__args__)
+        raise UserError(f"{name} must be one of {wanted}. Received: {shorten(value)}")
     if hint is bool:
-        text = str(value).lower()
+        text = (value if isinstance(value, str) else shorten(value)).lower()
         if text in ("true", "yes", "on", "1"):
             return True
         if text in ("false", "no", "off", "0"):
             return False
-        raise UserError(f"{name} must be true or false. Received: {value!r}")
+        raise UserError(f"{name} must be true or false. Received: {shorten(value)}")
     try:
-        if isinstance(value, bool | dict | list):
+        if value is None or isinstance(value, bool | dict | list):
+            raise ValueError
+        if hint is str and not _is_line(value):
             raise ValueError
         if hint is int and isinstance(value, float) and not value.is_integer():
             raise ValueError
         number = hint(value)
-    except (TypeError, ValueError):
-        kind = {int: "a whole number", float: "a number", str: "a text"}[hint]
-        raise UserError(f"{name} must be {kind}. Received: {value!r}") from None
+    except (TypeError, ValueError, OverflowError):
+        kind = {int: "a whole number", float: "a number", str: "a line of text"}[hint]
+        raise UserError(f"{name} must be {kind}. Received: {shorten(value)}") from None
     if isinstance(number, float) and number != number:
-        raise UserError(f"{name} must be a number. Received: {value!r}")
+        raise UserError(f"{name} must be a number. Received: {shorten(value)}")
     return number
+
+
+def _is_line(value):
+    """Whether a text has no control characters, which no path or name needs."""
+    return not any(ord(c) < 32 or ord(c) == 127 for c in str(value))
+
+
+def shorten(value):
+    """Return the `repr` of a value from a file, for a message; long ones are cut.
+
+    A whole number of more digits than Python prints is told by its size.
+    """
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 
 
 def explain_unknown(name, known):
     """Return the message for a setting that does not exist, with the near miss."""
     near = explain_near(name, known)
-    return f"Unknown setting {name!r}.{near} `keras-genres settings` lists them all."
+    return f"Unknown setting {shorten(name)}.{near} `keras-genres settings` lists them all."
 
 
 def explain_near(name, known):
     """Return ` Did you mean …?` for the known name nearest to `name`, or nothing."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f" Did you mean {near[0]!r}?" if near else ""
-
-
-def read_yaml(path):
-    """Return the settings in a YAML file as `{"section.name": value}`.
-
-    Raises:
-        UserError: If the file cannot be read or does not hold sections.
-    """
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"Cannot read {path}: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path} is not YAML: {reason}.") from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise UserError(
-            f"{path} must hold sections such as `training:`. Received: {type(values).__name__}"
-        )
-    return _flatten(values, path)
-
-
-def _flatten(values, path):
-    flat = {}
-    for section, parts in values.items():
-        if not isinstance(parts, dict):
-            raise UserError(
-                f"{path}: {section!r} must be a section with settings below it. Received: {parts!r}"
-            )
-        flat |= {f"{section}.{name}": value for name, value in parts.items()}
-    return flat
 
 
 def read_meanings(cls):

@@ -18,8 +18,8 @@ from keras_genres.setting_values import (
     convert,
     explain_unknown,
     read_meanings,
-    read_yaml,
 )
+from keras_genres.yaml_files import read_yaml
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ to say what changed when two hashes differ.
 
 import hashlib
 import itertools
+import re
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
 from keras_genres import __version__
 from keras_genres.errors import UserError
-from keras_genres.files import read_json, write_json
+from keras_genres.files import parse_json, read_json, write_json
 from keras_genres.genres import GENRES
 
 SPLITS = ("train", "val", "test")
@@ -93,16 +94,34 @@ class Split:
         Raises:
             UserError: If it is missing or not a split file of ours.
         """
-        values = read_json(path)
+        return cls._of_json(read_json(path), path)
+
+    @classmethod
+    def parse(cls, data, name):
+        """Return what the bytes of a `split.json` hold.
+
+        Args:
+            data: The bytes.
+            name: What to call them in a message.
+
+        Raises:
+            UserError: If they are not a split file of ours.
+        """
+        return cls._of_json(parse_json(data, name, is_strict=True), name)
+
+    @classmethod
+    def _of_json(cls, values, name):
         try:
             split = cls(**values)
-            ok = len(split.sha256) == 64 and set(split.splits) == set(SPLITS)
-            ok = ok and all(len(part["sha256"]) == 64 for part in split.splits.values())
-        except (TypeError, KeyError):
+            ok = _is_hash(split.sha256) and set(split.splits) == set(SPLITS)
+            ok = ok and all(map(_is_part, split.splits.values()))
+            ok = ok and _is_count(split.seed) and all(map(_is_share, split.fractions.values()))
+            ok = ok and isinstance(split.tool_version, str)
+        except (TypeError, KeyError, AttributeError):
             ok = False
         if not ok:
             raise UserError(
-                f"{path} is not a split file. Run `keras-genres data prepare` to write one."
+                f"{name} is not a split file. Run `keras-genres data prepare` to write one."
             )
         return split
 
@@ -151,3 +170,21 @@ class Split:
             elif old["sha256"] != new["sha256"]:
                 parts.append(f"{part} holds other posters")
         return "; ".join(parts)
+
+
+def _is_hash(value):
+    return re.fullmatch(r"[0-9a-f]{64}", value) is not None
+
+
+def _is_count(value):
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _is_share(value):
+    return type(value) in (int, float) and 0 <= value <= 1
+
+
+def _is_part(part):
+    """Whether this is what `Split.of` says of one split; a file may say more."""
+    counts = [part["posters"], part["groups"], *(part["genres"][genre] for genre in GENRES)]
+    return _is_hash(part["sha256"]) and all(map(_is_count, counts))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_genres.genres import NUM_GENRES
+from keras_genres.manifest import write_manifest
 from keras_genres.runs import Predictions, Run
 from keras_genres.settings import Settings
 from keras_genres.split import Split
@@ -32,6 +33,9 @@ def write_run(
 ):
     """Write a finished run as `fit` would, but thresholds and report.
 
+    The `Run` does not ask for hashes, so that a test may change files. Before
+    it is opened as others open it, `write_manifest` takes them as they are.
+
     Args:
         path: Folder to make.
         posters: Posters in each of val and test; train has three times as many.
@@ -51,7 +55,7 @@ def write_run(
     groups = np.array([f"film{number // 2:05d}{split}" for number, split in enumerate(splits)])
     if shared_group:
         groups[np.flatnonzero(splits == "test")[0]] = groups[np.flatnonzero(splits == "val")[0]]
-    run = Run(path)
+    run = Run(path, checked=False)
     run.path.mkdir(parents=True)
     settings = Settings().replace(changes or {})
     run.settings_file.write_text(settings.to_yaml(), encoding="utf-8")
@@ -63,6 +67,7 @@ def write_run(
         found.save(run.predictions_file(split))
     if history:
         write_history(run.history_file, 12 if history is True else history)
+    write_manifest(path)
     return run
 
 

@@ -3,6 +3,7 @@ import json
 import pytest
 from synthetic import write_run
 
+from keras_genres.errors import UserError
 from keras_genres.evaluation.about import about_run, duration, hide_paths, settings_rows
 
 
@@ -50,11 +51,15 @@ def test_a_run_without_environment_is_described_by_its_settings(tmp_path):
     assert about.title == rows["Network"] == "efficientnetv2s"
 
 
-def test_a_damaged_environment_is_passed_over(tmp_path):
+def test_strange_facts_of_an_environment_are_passed_over(tmp_path):
     run = write_run(tmp_path / "run", posters=20)
-    for content in ([], {"packages": 3, "gpus": "x", "cores": "y", "seconds": "long", "data": {}}):
+    strange = {"packages": 3, "gpus": "x", "cores": "y", "seconds": "long", "data": {}}
+    for content in ({}, strange):
         run.environment_file.write_text(json.dumps(content))
         assert dict(about_run(run).trained)["Posters"]
+    run.environment_file.write_text("[]")
+    with pytest.raises(UserError, match="must hold a JSON object"):
+        about_run(run)
 
 
 def test_settings_are_those_of_the_file_with_what_was_changed(tmp_path):

@@ -15,6 +15,7 @@ from keras_genres.experiments.order import Order
 from keras_genres.experiments.run import run_all
 from keras_genres.experiments.status import state_of, status
 from keras_genres.experiments.table import find_experiment, find_experiments
+from keras_genres.manifest import write_manifest
 from keras_genres.runs import Run
 from keras_genres.settings import load_settings
 from keras_genres.split import SPLITS
@@ -201,6 +202,7 @@ def test_run_all_goes_on_after_a_failure_and_names_it(files, prepared, tmp_path)
         if name != "broken":
             (done / name).mkdir(parents=True)
             (done / name / "environment.json").write_text("{}")
+            write_manifest(done / name)
     notes = []
     failed = run_all(Order(str(prepared), str(done), folder=str(files)), notes.append)
     assert failed == ["broken"]

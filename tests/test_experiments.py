@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from keras_genres.setting_values import read_yaml
 from keras_genres.settings import describe_settings, load_settings
 from keras_genres.training.stages import resolve
+from keras_genres.yaml_files import read_yaml
 
 FOLDER = Path(__file__).parents[1] / "experiments"
 FILES = sorted(FOLDER.glob("*.yaml"))

@@ -8,11 +8,12 @@ import sys
 import numpy as np
 import pytest
 
-from keras_genres.artefact import read_metadata, update_thresholds, write_metadata
+from keras_genres.artefact import models_of, read_metadata, update_thresholds, write_metadata
 from keras_genres.errors import UserError
 from keras_genres.evaluation.thresholds import sweep
 from keras_genres.genres import GENRES
 from keras_genres.inference.export import check_posters, export, load_network
+from keras_genres.manifest import update_manifest
 
 PLAIN_TENSORFLOW = """
 import sys; sys.modules["keras_genres"] = sys.modules["keras"] = None
@@ -71,6 +72,7 @@ def test_an_export_is_checked_on_the_posters_of_the_run(run):
 
 def test_without_the_posters_it_is_checked_on_noise(run, tmp_path):
     run.environment_file.write_text("{}")
+    update_manifest(run.path, [run.environment_file])
     assert check_posters(run) == []
     _, difference, count = export(run, tmp_path / "model")
     assert difference < 1e-5 and count == 8
@@ -85,19 +87,19 @@ def test_a_folder_that_is_there_is_refused(run, tmp_path):
 
 
 def test_a_folder_without_posters_is_named(run):
-    with pytest.raises(UserError, match="There is no JPEG or PNG file in"):
+    with pytest.raises(UserError, match="There is no readable JPEG or PNG file in"):
         check_posters(run, run.path / "predictions")
 
 
 def test_thresholds_chosen_again_reach_both_models(run):
     before = read_metadata(run.model_file)["thresholds"]
     sweep(run, "grid", 0.05)
-    assert len(update_thresholds(run)) == 2
+    assert len(update_thresholds(run, models_of(run))) == 2
     for model in (run.model_file, run.saved_model):
         after = read_metadata(model)["thresholds"]
         assert after != before
         assert list(after.values()) == run.thresholds().tolist()
-    assert update_thresholds(run) == []
+    assert update_thresholds(run, models_of(run)) == []
     load_network(run.model_file)  # the archive is still a Keras model
 
 

@@ -16,6 +16,7 @@ from keras_genres.evaluation.page import TEMPLATES, report_page
 from keras_genres.evaluation.report import make_report, write_report
 from keras_genres.evaluation.thresholds import sweep
 from keras_genres.genres import GENRES
+from keras_genres.manifest import write_manifest
 
 VOID = {"meta", "link", "img", "br", "hr"}
 HOSTILE = "<script>alert(1)</script> & \"quotes\" 'both'"
@@ -69,6 +70,7 @@ def described_run(path, **environment):
     run = write_run(path, posters=120)
     sweep(run)
     run.environment_file.write_text(json.dumps(ENVIRONMENT | environment), encoding="utf-8")
+    write_manifest(path)
     return run
 
 

@@ -11,6 +11,7 @@ from keras_genres.evaluation.history import read_history
 from keras_genres.evaluation.slices import slice_errors
 from keras_genres.evaluation.thresholds import choose_thresholds
 from keras_genres.genres import GENRES
+from keras_genres.runs import Run
 
 
 def arrays(without=()):
@@ -34,7 +35,7 @@ def all_figures(folder, without=(), scores=None):
     return {
         "f1_per_genre": plots.f1_per_genre(f1, f1[::-1], thresholds, labels.sum(axis=0)),
         "genre_distribution": plots.genre_distribution(counts),
-        "history": plots.history(read_history(folder / "history.csv")),
+        "history": plots.history(read_history(Run(folder, checked=False))),
         "errors": plots.errors_by("country", slices),
         "precision_recall": panels.precision_recall(labels, scores, thresholds),
         "thresholds": panels.thresholds_panels((labels, scores), (labels, scores), thresholds),
@@ -116,7 +117,7 @@ def lines(sheet, **look):
 
 def test_history_marks_unfreezing_between_the_stages_and_the_best_epoch(tmp_path):
     write_history(tmp_path / "history.csv", 12)
-    sheet = plots.history(read_history(tmp_path / "history.csv"))
+    sheet = plots.history(read_history(Run(tmp_path, checked=False)))
     ticks = {words.text: 72 * words.x for words in sheet.words if words.text in ("4", "6")}
     dotted = lines(sheet, dashes=(1, 2))
     # Epochs 1 to 4 are the head's. Of the ticks those of the right panel remain.
@@ -130,18 +131,18 @@ def test_history_marks_unfreezing_between_the_stages_and_the_best_epoch(tmp_path
 @pytest.mark.parametrize("epochs", [1, 2])
 def test_short_and_diverged_histories_are_drawn(tmp_path, epochs):
     write_history(tmp_path / "history.csv", epochs)
-    table = read_history(tmp_path / "history.csv")
+    table = read_history(Run(tmp_path, checked=False))
     for worse in (table, table.assign(loss=np.nan, val_loss=np.inf, is_best=0.0)):
         texts = {words.text for words in plots.history(worse).words}
         assert {"training", "validation", "tuned", "at 0.5"} <= texts
 
 
 def test_history_without_a_file_or_an_epoch_has_no_rows(tmp_path):
-    assert not len(read_history(tmp_path / "history.csv"))
+    assert not len(read_history(Run(tmp_path, checked=False)))
     write_history(tmp_path / "history.csv", 0)
-    assert not len(read_history(tmp_path / "history.csv"))
+    assert not len(read_history(Run(tmp_path, checked=False)))
     (tmp_path / "history.csv").write_text("")
-    assert isinstance(read_history(tmp_path / "history.csv"), pd.DataFrame)
+    assert isinstance(read_history(Run(tmp_path, checked=False)), pd.DataFrame)
 
 
 def test_panels_say_which_genre_has_nothing_to_show():

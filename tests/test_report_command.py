@@ -15,6 +15,7 @@ from keras_genres.data.table import load_posters, write_posters
 from keras_genres.evaluation.posters import choose_columns, find_posters
 from keras_genres.evaluation.thresholds import sweep
 from keras_genres.files import write_json
+from keras_genres.manifest import write_manifest
 from keras_genres.runs import Predictions, Run
 from keras_genres.settings import Settings
 
@@ -26,7 +27,7 @@ def call(*args):
 def write_run_on(data, path):
     """Write a finished run with drawn scores on prepared posters."""
     posters = load_posters(data)
-    run = Run(path)
+    run = Run(path, checked=False)
     path.mkdir()
     run.settings_file.write_text(Settings().replace({"evaluation.resamples": 50}).to_yaml())
     posters.split.save(run.split_file)
@@ -38,6 +39,7 @@ def write_run_on(data, path):
         found.save(run.predictions_file(split))
     write_json(run.environment_file, {"data": str(data), "title": "On drawn posters"})
     sweep(run)
+    write_manifest(path)
     return run
 
 
@@ -82,6 +84,7 @@ def test_posters_that_are_gone_or_changed_are_a_note_and_not_an_error(run, data,
     posters, note = find_posters(run)
     assert posters is None and "was changed after" in note
     run.environment_file.unlink()
+    write_manifest(run.path)
     assert "does not say where" in find_posters(run)[1]
 
 

@@ -19,7 +19,7 @@ def predictions(posters=6):
 
 @pytest.fixture
 def run(tmp_path):
-    run = Run(tmp_path / "run")
+    run = Run(tmp_path / "run", checked=False)
     run.path.mkdir()
     run.settings_file.write_text(Settings().to_yaml())
     val = predictions()

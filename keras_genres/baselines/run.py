@@ -11,6 +11,7 @@ from keras_genres.data.changed import ready_posters
 from keras_genres.data.table import load_posters, require_positives
 from keras_genres.errors import UserError
 from keras_genres.files import whole_folder, write_json, write_text
+from keras_genres.manifest import write_manifest
 from keras_genres.runs import Predictions, Run
 from keras_genres.setting_values import explain_near
 
@@ -99,6 +100,7 @@ def baseline(name, settings, data, out, overwrite=False, facts=None, note=None, 
         if left_out:
             environment["left_out"] = [{"filename": name, "what": what} for name, what in left_out]
         write_report(run, posters)  # the last, since it tells what the environment says
+        write_manifest(run.path)
     return Run(out)
 
 

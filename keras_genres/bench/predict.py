@@ -93,7 +93,8 @@ def bench_predict(
     names, left_out = choose_peers(PEERS, peers)
     if run is not None and size is not None:
         raise UserError("--size belongs to --backbone; a run folder has its own size.")
-    model_file = None if run is None else Run.open(run).model_file
+    run = None if run is None else Run.open(run)
+    model_file = None if run is None else run.whole(run.model_file)
     with use_cores(threads) as use, contextlib.ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="keras-genres-")))
         found, where = stack.enter_context(some_posters(data, posters, seed, note))

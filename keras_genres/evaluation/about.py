@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from keras_genres.evaluation.compare.facts import clean, read_facts
 from keras_genres.evaluation.history import read_history
-from keras_genres.setting_values import read_yaml
 from keras_genres.settings import Settings, describe_settings
 from keras_genres.split import SPLITS
 
@@ -36,7 +35,6 @@ class About:
 def about_run(run):
     """Return the `About` of a `Run`."""
     facts, environment = read_facts(run), run.environment()
-    environment = environment if isinstance(environment, dict) else {}
     return About(
         title=clean(environment.get("title")) or facts.backbone or facts.kind,
         cut=hide_paths(facts.cut),
@@ -84,7 +82,7 @@ def settings_rows(run):
 
     A baseline has few settings; the others would speak of what was not done.
     """
-    values, saved = run.settings().to_dict(), read_yaml(run.settings_file)
+    values, saved = run.settings().to_dict(), run.counted_settings()
     rows = []
     for name, default, meaning in describe_settings(Settings):
         if name not in saved:
@@ -156,7 +154,7 @@ def _input(settings):
 
 
 def _training(run, facts):
-    history = read_history(run.history_file)
+    history = read_history(run)
     if not len(history):
         return ""
     stages = history.groupby("stage", sort=False).size()

@@ -89,7 +89,7 @@ def find_run_warnings(run, predictions, thresholds, saved, posters=None, crossin
         *_thresholds(predictions["val"], thresholds, saved),
         *_signal(predictions["val"], saved),
         *_difference(predictions),
-        *_jump(read_history(run.history_file)),
+        *_jump(read_history(run)),
         *_groups(predictions, posters),
         *_twins(predictions),
     ]

@@ -19,16 +19,19 @@ def thresholds(run, method, grid_step, form):
     The report and the models in the run folder get the new thresholds too;
     `report --html` then makes the page again.
     """
-    from keras_genres.artefact import update_thresholds
+    from keras_genres.artefact import models_of, update_thresholds
     from keras_genres.evaluation.report import format_table, write_report
     from keras_genres.evaluation.thresholds import sweep
+    from keras_genres.locks import alone
     from keras_genres.runs import Run
 
     run = Run.open(run)
-    table = sweep(run, method, grid_step)
-    for model in update_thresholds(run):
-        click.echo(f"Carried the thresholds into {model}", err=True)
-    write_report(run, note=_note)
+    with alone(run.path):
+        models = models_of(run)  # what stands in the way is told before anything is changed
+        table = sweep(run, method, grid_step)
+        for model in update_thresholds(run, models):
+            click.echo(f"Carried the thresholds into {model}", err=True)
+        write_report(run, note=_note)
     click.echo(format_table(table, form))
 
 
@@ -63,11 +66,13 @@ def report(run, folder, html, columns, duplicates, form):
     """
     from keras_genres.evaluation.posters import find_posters
     from keras_genres.evaluation.report import format_report, write_report
+    from keras_genres.locks import alone
     from keras_genres.runs import Run
 
     run = Run.open(run)
     posters = None if folder is None else find_posters(run, folder)[0]
-    made = write_report(run, posters, columns, html, duplicates, _note)
+    with alone(run.path):
+        made = write_report(run, posters, columns, html, duplicates, _note)
     click.echo(format_report(made, form))
     if html:
         click.echo(f"Page: {run.report / 'report.html'}", err=True)

@@ -107,7 +107,7 @@ def _genre_rows(report, split):
 
 
 def _history_rows(run):
-    table = read_history(run.history_file)
+    table = read_history(run)
     rows = table.to_dict(orient="records")
     best = max((index for index, row in enumerate(rows) if row["is_best"] == 1), default=None)
     return [row | {"is_last_best": index == best} for index, row in enumerate(rows)]

@@ -13,7 +13,7 @@ from keras_genres.evaluation.metrics import pick
 from keras_genres.evaluation.posters import choose_columns, find_posters
 from keras_genres.evaluation.side_by_side import side_by_side
 from keras_genres.evaluation.tables import format_report_table, format_table, plain, records
-from keras_genres.files import read_json, whole_folder, write_json, write_text
+from keras_genres.files import write_json, write_text
 from keras_genres.genres import GENRES
 
 __all__ = ["Report", "format_report", "format_table", "make_report", "write_report"]
@@ -56,7 +56,7 @@ def make_report(run, posters=None, crossing=None):
     Raises:
         UserError: If predictions or thresholds are missing, damaged or of another split.
     """
-    thresholds, saved = _thresholds(run)
+    thresholds, saved = run.thresholds(), run.threshold_facts()
     chosen = {key: saved.get(key) for key in ("method", "chosen_on")}
     found = {split: run.predictions(split) for split in SPLITS}
     for split, part in found.items():
@@ -83,11 +83,6 @@ def make_report(run, posters=None, crossing=None):
         of_split = find_warnings(split, found, summaries[split])
         summaries[split]["warnings"] = [*of_run, *of_split]
     return Report(tables, summaries, found)
-
-
-def _thresholds(run):
-    """Return the thresholds, and all that `thresholds.json` holds."""
-    return run.thresholds(), read_json(run.thresholds_file)
 
 
 def summarise(predictions, thresholds, settings):
@@ -194,7 +189,7 @@ def write_report(run, posters=None, columns=None, html=False, duplicates=False, 
     columns = choose_columns(posters, columns)
     crossing = _crossing(posters) if duplicates else None
     report = make_report(run, posters, crossing)
-    with whole_folder(run.report, overwrite=True) as folder:
+    with run.new_folder(run.report) as folder:
         for split in SPLITS:
             write_text(folder / f"{split}.csv", format_table(report.tables[split], "csv"))
             write_json(folder / f"{split}.json", report.summaries[split])

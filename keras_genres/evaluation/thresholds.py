@@ -4,7 +4,6 @@ import numpy as np
 
 from keras_genres.errors import UserError
 from keras_genres.evaluation.metrics import f1_from_counts, f1_per_genre, pick
-from keras_genres.files import read_json
 from keras_genres.genres import GENRES
 
 FALLBACK = 0.5
@@ -131,11 +130,11 @@ def sweep(run, method=None, grid_step=None):
     """
     import pandas as pd
 
-    _require_choice(run)
     settings = run.settings().evaluation
     method = method or settings.thresholds
     step = settings.grid_step if grid_step is None else grid_step
     found = run.predictions("val")
+    _require_choice(run, found.scores)
     if method == "exact":
         thresholds, label = choose_thresholds(found.labels, found.scores), "exact"
     elif method == "grid":
@@ -167,12 +166,11 @@ def save_fixed(run, chosen_on):
     run.save_thresholds([FALLBACK] * len(GENRES), FIXED, f1, chosen_on)
 
 
-def _require_choice(run):
-    try:
-        is_fixed = read_json(run.thresholds_file)["method"] == FIXED
-    except (UserError, KeyError, TypeError):  # missing or damaged: to be written anew
-        return
-    if is_fixed:
+def _require_choice(run, scores):
+    # thresholds.json is not asked: it may be damaged, and is to be written anew.
+    is_baseline = run.environment().get("kind") == "baseline"
+    is_same = len(scores) and np.isin(scores[0], (0, 1)).all() and (scores == scores[0]).all()
+    if is_baseline and is_same:
         raise UserError(
             f"{run.path} picks the same genres for every poster, so it has no thresholds to "
             "choose: with any it would pick all genres, which is the row of `keras-genres "

@@ -18,6 +18,7 @@ from keras_genres.evaluation.intervals import bootstrap_intervals
 from keras_genres.evaluation.metrics import macro_f1, mean_average_precision, pick
 from keras_genres.evaluation.thresholds import choose_thresholds
 from keras_genres.files import whole_folder, write_json, write_text
+from keras_genres.manifest import write_manifest
 from keras_genres.runs import Predictions, Run
 from keras_genres.split import SPLITS
 
@@ -79,6 +80,7 @@ def leak(settings, data, out, overwrite=False, facts=None):
         draw_leak(found, first, second, scratch)
         seconds = round(time.perf_counter() - started, 1)
         write_json(scratch / "environment.json", first.environment() | facts | {"seconds": seconds})
+        write_manifest(scratch)
     return Run(out)
 
 

@@ -26,7 +26,7 @@ def draw_leak(found, first, second, folder):
         folder: Where to write.
     """
     before, drawn, after = found["rows"]
-    histories = [read_history(run.history_file) for run in (first, second)]
+    histories = [read_history(run) for run in (first, second)]
     names = "val_macro_f1_tuned"
     with house_style():
         subtitle = (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from keras_genres.errors import UserError
 from keras_genres.experiments.table import find_experiments
-from keras_genres.files import read_json
+from keras_genres.files import parse_json
 from keras_genres.runs import Run
 from keras_genres.split import Split
 
@@ -51,9 +51,9 @@ def partial_of(out):
 
 def epochs_of(run):
     """Return how many epochs the history of a run has."""
-    if not run.history_file.exists():
+    if not run.has(run.history_file):
         return 0
-    return max(0, len(run.history_file.read_text(encoding="utf-8").splitlines()) - 1)
+    return max(0, len(run.read(run.history_file).splitlines()) - 1)
 
 
 def status(out, folder=None):
@@ -91,8 +91,8 @@ def _row(run):
             row["minutes"] = f"{found['seconds'] / 60:.1f}"
         for split in ("val", "test"):
             file = run.report / f"{split}.json"
-            if file.exists():
-                score = read_json(file)["measures"]["tuned"]["macro_f1"]
+            if run.has(file):
+                score = parse_json(run.read(file), file)["measures"]["tuned"]["macro_f1"]
                 row[f"{split}_macro_f1"] = f"{score:.3f}"
     elif partial.path.exists():
         row |= {"state": "cut off", "epochs": epochs_of(partial) or ""}

@@ -11,7 +11,9 @@ evaluation does. Genre names and thresholds are in
 `assets.extra/keras_genres.json`.
 """
 
+import itertools
 import json
+import math
 import os
 import subprocess
 import sys
@@ -20,15 +22,19 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_genres.artefact import metadata_of, read_metadata, write_metadata
+from keras_genres.archive import require_known_network
+from keras_genres.artefact import metadata_of, read_metadata, update_thresholds, write_metadata
 from keras_genres.errors import UserError
-from keras_genres.files import read_json, whole_folder
+from keras_genres.files import whole_folder
+from keras_genres.genres import NUM_GENRES
 
 TOLERANCE = 1e-5
 """Largest score difference to Keras for a float32 network."""
 REDUCED_TOLERANCE = 2e-2
 """The same for bfloat16 and float16, which keep 8 and 11 bits."""
 _BATCH = 16
+_MOST_PER_PIXEL = 512  # numbers a layer makes; our widest makes 64
+_LOOKED_AT = 3  # times as many files are looked at as are wanted
 
 
 def export(run, out=None, posters=(), overwrite=False):
@@ -44,14 +50,20 @@ def export(run, out=None, posters=(), overwrite=False):
         The folder, the largest score difference, and the number of posters checked.
 
     Raises:
-        UserError: If there is no model, the folder is there already, or the
-            difference is above the tolerance; then nothing is written.
+        UserError: If the model is missing or not as it was written, the folder
+            is there already, or the difference is above the tolerance; then
+            nothing is written.
     """
-    metadata = read_metadata(run.model_file) | metadata_of(run)
-    mark = None if out is None else "saved_model.pb"
-    overwrite = overwrite or out is None
-    out = Path(out or run.saved_model)
-    with whole_folder(out, overwrite, mark) as scratch:
+    told = read_metadata(run.whole(run.model_file))
+    metadata = told | metadata_of(run)
+    require_known_network(run.model_file)  # before Keras and its seconds
+    if out is None:
+        out, made = run.saved_model, run.new_folder(run.saved_model)
+        update_thresholds(run, {run.model_file: told})
+    else:
+        out = Path(out)
+        made = whole_folder(out, overwrite, mark="saved_model.pb")
+    with made as scratch:
         difference, count = _write(run.model_file, scratch, metadata["fit"], posters)
         write_metadata(scratch, metadata)
     return out, difference, count
@@ -98,15 +110,37 @@ def load_network(model_file):
     """Load a `.keras` file in safe mode, without its training state.
 
     Raises:
-        UserError: If the file is missing or damaged.
+        UserError: If the file is missing, damaged, or holds what no network of ours has.
     """
-    if not Path(model_file).exists():
-        raise UserError(f"There is no {model_file}. Is this a finished run?")
+    require_known_network(model_file)
     try:
-        return keras.saving.load_model(model_file, compile=False, safe_mode=True)
+        network = keras.saving.load_model(model_file, compile=False, safe_mode=True)
     except Exception as error:  # zipfile, h5py, JSON and Keras each raise their own
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{model_file} cannot be loaded: {reason}") from error
+    _require_modest(network, model_file)
+    return network
+
+
+def _require_modest(network, model_file):
+    """Refuse a network of other inputs and scores, or one that fills the memory with a poster."""
+    seen, made = network.input_shape, network.output_shape
+    is_sized = len(seen) == 4 and all(type(n) is int and n <= 4096 for n in seen[1:])
+    if not is_sized or seen[3] != 3 or made != (None, NUM_GENRES):
+        raise UserError(
+            f"{model_file} holds another network: it makes {made} of {seen}, where "
+            f"{(None, NUM_GENRES)} of RGB posters is expected."
+        )
+    waiting = [network]
+    while waiting:
+        layer = waiting.pop()
+        waiting += getattr(layer, "layers", ())
+        shape = layer.output.shape[1:]
+        if math.prod(shape) > _MOST_PER_PIXEL * math.prod(seen[1:3]):
+            raise UserError(
+                f"{model_file} holds another network: {layer.name!r} makes {tuple(shape)} numbers "
+                "of each poster."
+            )
 
 
 def check_posters(run, folder=None, limit=100):
@@ -119,20 +153,34 @@ def check_posters(run, folder=None, limit=100):
         limit: Most files returned.
 
     Raises:
-        UserError: If `folder` holds no JPEG or PNG file.
+        UserError: If `folder` holds no readable JPEG or PNG file, or what the
+            run says of its posters is not as it was written.
     """
     if folder is not None:
         kinds = (".jpg", ".jpeg", ".png")
-        found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in kinds)
+        named = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in kinds)
+        found = _readable(named, limit)
         if not found:
-            raise UserError(f"There is no JPEG or PNG file in {folder}.")
-        return found[:limit]
-    try:
-        data = Path(read_json(run.environment_file)["data"])
-        names = run.predictions("val").filenames
-    except (UserError, KeyError):
+            raise UserError(f"There is no readable JPEG or PNG file in {folder}.")
+        return found
+    data = run.environment().get("data")
+    if not isinstance(data, str):
         return []
-    return [path for path in (data / name for name in names[:limit]) if path.exists()]
+    return _readable((Path(data) / name for name in run.predictions("val").filenames), limit)
+
+
+def _readable(paths, limit):
+    """Return the first files that are plain posters: a run folder may name any file there is."""
+    from keras_genres.data.quality import inspect
+
+    found = []
+    for path in itertools.islice(paths, _LOOKED_AT * limit):
+        seen = inspect(path)
+        if seen.is_usable and not seen.oddities:
+            found.append(path)
+            if len(found) == limit:
+                break
+    return found
 
 
 def _write(model_file, folder, fit, posters):

@@ -11,6 +11,7 @@ from keras_genres.evaluation.report import write_report
 from keras_genres.evaluation.thresholds import sweep
 from keras_genres.files import UNFINISHED, read_sealed, write_json, write_sealed
 from keras_genres.inference.export import export
+from keras_genres.manifest import write_manifest
 from keras_genres.model.freezing import count_parameters
 from keras_genres.model.weights import weights_hash
 from keras_genres.runs import Predictions
@@ -121,6 +122,7 @@ def seal(run):
     for scratch in run.path.rglob(".*"):  # what a killed process was writing
         if scratch.is_file() and scratch.name not in (".keep", UNFINISHED):
             scratch.unlink()
+    write_manifest(run.path)
 
 
 def _finish(job, score, run, stop):

@@ -1,6 +1,7 @@
 """Which folders are runs, how each was made, and what tables call it."""
 
 import csv
+import io
 import json
 import math
 from dataclasses import dataclass
@@ -8,7 +9,6 @@ from pathlib import Path
 
 from keras_genres.errors import UserError
 from keras_genres.runs import Run
-from keras_genres.setting_values import read_yaml
 from keras_genres.settings import Settings
 
 _LONGEST = 200
@@ -58,20 +58,20 @@ def open_runs(paths):
         List of `Run` in the given order, and a list of sentences.
 
     Raises:
-        UserError: If no run is left.
+        UserError: If no run is left, or the `hashes.json` of one is missing or damaged.
     """
     runs, notes, seen = [], [], set()
     for path in paths:
-        run, real = Run(path), Path(path).resolve()
+        run, real = Run(path, checked=True), Path(path).resolve()
         if real in seen:
             continue
         seen.add(real)
         if not run.path.is_dir():
             what = "no folder" if run.path.exists() else "not there"
-        elif not (run.split_file.exists() and run.settings_file.exists()):
-            what = "no run folder: it has no settings.yaml and split.json"
         elif real.name.endswith((".partial", ".old")):
             what = "not finished"
+        elif not run.is_run():
+            what = "no run folder: it has no settings.yaml and split.json"
         else:
             runs.append(run)
             continue
@@ -94,13 +94,12 @@ def read_facts(run):
         UserError: If settings or `environment.json` are damaged.
     """
     environment, settings = run.environment(), run.settings()
-    environment = environment if isinstance(environment, dict) else {}
     name = clean(run.path.resolve().name)
     kind = "baseline" if environment.get("kind") == "baseline" else "network"
     title = clean(environment.get("title")) or name
     experiment, cut = clean(environment.get("experiment")) or None, clean(environment.get("cut"))
     best_epoch, digest = _whole(environment, "best_epoch"), clean(environment.get("weights_sha256"))
-    counted = read_yaml(run.settings_file)  # a baseline's holds only what counted for it
+    counted = run.counted_settings()  # a baseline's holds only what counted for it
     has_network = kind == "network" or "model.backbone" in counted
     weights, weight_file = _weights(settings.model.weights, digest) if has_network else ("", "")
     plain = settings.replace({"training.seed": 0}).to_dict()
@@ -165,10 +164,12 @@ def _weights(weights, digest):
 
 def _epochs(run):
     """Return the rows of `history.csv`; `None` where there is none to count."""
+    if not run.has(run.history_file):
+        return None
     try:
-        with open(run.history_file, encoding="utf-8", newline="") as file:
-            return max(0, sum(1 for row in csv.reader(file) if row) - 1) or None
-    except (OSError, ValueError, csv.Error):
+        lines = io.StringIO(run.read(run.history_file).decode("utf-8"), newline="")
+        return max(0, sum(1 for row in csv.reader(lines) if row) - 1) or None
+    except (ValueError, csv.Error):
         return None
 
 

@@ -67,7 +67,7 @@ def _drawings(run, report):
         for split, part in run.split().splits.items()
     }
     tuned = report.summaries["test"]["thresholds"]["chosen_on"] == "val"
-    epochs = read_history(run.history_file)
+    epochs = read_history(run)
     return {
         "genre_distribution": lambda: plots.genre_distribution(counts),
         "f1_per_genre": lambda: plots.f1_per_genre(
