@@ -96,9 +96,7 @@ def read_stamps(folder, names, sha256=None):
     path = Path(folder) / FILES
     if sha256 is not None and _hash(path) != sha256:
         raise UserError(f"{path} was changed after prepare.json was written. {_AGAIN}")
-    rows = read_rows(path, ",", _AGAIN)
-    if next(rows, None) != _COLUMNS:
-        raise UserError(f"{path} has not the columns {', '.join(_COLUMNS)}. {_AGAIN}")
+    rows = _rows(path)
     for name in names:
         row = next(rows, None)
         if row is None or row[:1] != [name]:
@@ -109,6 +107,35 @@ def read_stamps(folder, names, sha256=None):
         yield _read(path, row)
     if next(rows, None) is not None:
         raise UserError(f"{path} names more posters than the table beside it. {_AGAIN}")
+
+
+def hash_contents(folder):
+    """Return the SHA-256 over names and contents of the posters of a prepared folder.
+
+    Args:
+        folder: The folder; it may have been copied since.
+
+    Returns:
+        64 hexadecimal digits, or `None` if it has no `files.csv`.
+
+    Raises:
+        UserError: If that is damaged.
+    """
+    path = Path(folder) / FILES
+    if not path.exists():
+        return None
+    digest = hashlib.sha256()
+    for row in _rows(path):
+        digest.update(f"{row[0]}\t{_read(path, row).sha256}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _rows(path):
+    """Return an iterator over the rows below the header."""
+    rows = read_rows(path, ",", _AGAIN)
+    if next(rows, None) != _COLUMNS:
+        raise UserError(f"{path} has not the columns {', '.join(_COLUMNS)}. {_AGAIN}")
+    return rows
 
 
 def _read(path, row):

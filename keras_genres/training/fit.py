@@ -4,11 +4,11 @@ import shutil
 import time
 from pathlib import Path
 
-from keras_genres.data.table import load_posters, require_positives
+from keras_genres.data.changed import ready_posters
+from keras_genres.data.table import require_positives
 from keras_genres.errors import UserError
 from keras_genres.files import UNFINISHED, partial_of, whole_folder, write_text
 from keras_genres.inference.export import load_network
-from keras_genres.input.cache import fingerprint
 from keras_genres.input.pipeline import steps_per_epoch
 from keras_genres.locks import alone
 from keras_genres.model.freezing import count_parameters
@@ -90,6 +90,8 @@ def resume(path, data=None, changes=None, allow=()):
         out = out.with_name(out.name.removesuffix(".partial"))
     state = state_of(out)
     if state == "finished":
+        with alone(out):  # and nobody is at it
+            pass
         say(f"{out} is finished; nothing is left to do")
         return Run(out)
     if state == "nothing":
@@ -153,9 +155,9 @@ def _go_on(run, origin, out, data, changes, allow):
 def _posters(settings, data):
     if settings.training.tensorboard:
         require_tensorboard()
-    posters = load_posters(data)
+    posters, left_out = ready_posters(data, settings.input, say)
     require_positives(posters)
-    return posters, []
+    return posters, left_out
 
 
 def _build(settings, posters, start):
@@ -193,8 +195,7 @@ def dry_run(settings, data):
         Text: resolved settings, parameters trained in each stage, one batch.
     """
     settings = resolve(settings)
-    posters = load_posters(data)
-    require_positives(posters)
+    posters, _ = _posters(settings, data)
     job = build_job(settings, posters)
     lines = [job.settings.to_yaml()]
     for stage in job.stages:
@@ -205,7 +206,6 @@ def dry_run(settings, data):
             f", learning rate {stage.learning_rate:g}, {trained:,} of {total:,} parameters trained"
             + (f" (open: {', '.join(stage.blocks)})" if stage.blocks else "")
         )
-    fingerprint(posters.paths)  # names posters that are no longer there
     job.settings = job.settings.replace({"input.cache": "off"})
     sources = poster_sources(job)
     prefix = PrefixCache(job, sources, lines.append)

@@ -8,12 +8,14 @@ import keras
 import numpy as np
 
 from keras_genres import __version__
+from keras_genres.data.stamps import hash_contents
 from keras_genres.errors import UserError
 from keras_genres.files import read_sealed, write_sealed
 from keras_genres.settings import Settings
 from keras_genres.training.environment import versions
 
 HARMLESS = (
+    "input.check",
     "input.cache",
     "input.cache_memory_gib",
     "input.cache_folder",
@@ -37,6 +39,8 @@ class Origin:
     data: str
     """Absolute path of the prepared folder."""
     split_sha256: str
+    posters_sha256: str | None
+    """Hash over names and contents of the posters; `None` where `data prepare` wrote none."""
     weights_sha256: str
     """Hash over the network's variables before training: weight file, seed and Keras's start."""
     versions: dict
@@ -113,6 +117,11 @@ class Origin:
                 f"The run began on the split {self.split_sha256[:8]}; {now.data} has "
                 f"{now.split_sha256[:8]}. Resume with --data and the posters it began on."
             )
+        if now.posters_sha256 != self.posters_sha256:
+            raise UserError(
+                f"Posters in {now.data} have other contents than when the run began. Bring them "
+                "back, or begin another run."
+            )
         if now.versions != self.versions and "versions" not in allow:
             names = {*self.versions, *now.versions}
             found = [
@@ -144,6 +153,7 @@ def origin_of(job, data, left_out=(), facts=None, overwrite=False, start=None):
         settings=job.settings.to_dict(),
         data=str(data),
         split_sha256=job.posters.split.sha256,
+        posters_sha256=hash_contents(job.posters.root),
         weights_sha256=_hash_of_variables(job.network),
         versions=_versions(),
         left_out=[list(each) for each in left_out],
