@@ -5,6 +5,7 @@ pandas are imported inside the commands that need them, so `--help` starts at
 once.
 """
 
+import contextlib
 import os
 import signal
 
@@ -15,7 +16,7 @@ from keras_genres.baselines.commands import baseline
 from keras_genres.bench.commands import bench
 from keras_genres.data.commands import data
 from keras_genres.errors import UserError
-from keras_genres.evaluation.commands import report, thresholds
+from keras_genres.evaluation.commands import report, thresholds, verify
 from keras_genres.evaluation.compare.commands import compare, paper
 from keras_genres.experiments.commands import experiment
 from keras_genres.files import explain_os_error
@@ -52,7 +53,7 @@ def main():
     """Learn to tell the genres of films from their posters."""
 
 
-for command in (data, baseline, report, thresholds, compare, paper, experiment, bench):
+for command in (data, baseline, report, thresholds, verify, compare, paper, experiment, bench):
     main.add_command(command)
 
 
@@ -149,6 +150,7 @@ def export(run, form, out, posters, overwrite):
     \b
         keras-genres export runs/v2s --format saved_model
     """
+    from keras_genres.locks import alone
     from keras_genres.runs import Run
     from keras_genres.training.start import start_keras
 
@@ -156,7 +158,9 @@ def export(run, form, out, posters, overwrite):
     start_keras()
     from keras_genres.inference.export import check_posters, export
 
-    path, difference, count = export(run, out, check_posters(run, posters), overwrite)
+    with contextlib.nullcontext() if out else alone(run.path):
+        made = export(run, out, check_posters(run, posters), overwrite)
+    path, difference, count = made
     click.echo(f"{path}: scores differ from Keras's by at most {difference:.1e} ({count} pictures)")
 
 

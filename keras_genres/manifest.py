@@ -26,7 +26,7 @@ ODD_NAME = "not a name that can be listed"
 _MOST_READ_BYTES = 2**30  # predictions of a million posters are a third of it
 _MAKERS = {"thresholds.json": "thresholds", "report/": "report", "saved_model/": "export"}
 # Commands that write a file again, from files of the run that they do not replace.
-_LEFTOVERS = (".partial", ".old")
+LEFTOVERS = (".partial", ".old")
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -270,7 +270,7 @@ def scan(folder, below=None):
             elif not _is_plain_name(name):
                 odd[name] = ODD_NAME
             elif each.is_dir():
-                if each.name.endswith(_LEFTOVERS):
+                if each.name.endswith(LEFTOVERS):
                     continue
                 if os.path.lexists(os.path.join(each.path, HASHES)):
                     inner.append(name)

@@ -67,15 +67,25 @@ class Run:
         run = cls(path, checked=True)
         if not run.path.is_dir():
             raise UserError(f"There is no run folder {path}.")
-        if _is_partial(run.path) or (run.path / UNFINISHED).exists():
-            whole = run.path.with_name(run.path.name.removesuffix(".partial"))
+        cls.require_finished(path)
+        if not run.is_run():
+            raise UserError(f"{path} is not a run folder: it has no settings.yaml and split.json.")
+        return run
+
+    @staticmethod
+    def require_finished(path):
+        """Refuse a run that was cut off, and say how to go on with it.
+
+        Raises:
+            UserError: If the folder at `path` is one.
+        """
+        path = Path(path)
+        if _is_partial(path) or (path / UNFINISHED).exists():
+            whole = path.with_name(path.name.removesuffix(".partial"))
             raise UserError(
                 f"{path} is a run that was cut off. `keras-genres fit --resume {whole}` goes on "
                 "with it."
             )
-        if not run.is_run():
-            raise UserError(f"{path} is not a run folder: it has no settings.yaml and split.json.")
-        return run
 
     def is_run(self):
         """Whether this is the folder of a finished run, be it damaged.

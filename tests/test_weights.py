@@ -265,10 +265,10 @@ def test_values_that_are_not_numbers_are_refused(broken, bad):
     refuse(broken, "not finite numbers in 'layers/conv2d_2'")
 
 
-def test_a_name_that_is_no_text_is_damage(broken):
+def test_a_name_that_is_no_text_is_refused(broken):
     with h5py.File(broken, "r+") as file:
         file.move("layers/add", b"layers/\xff\xfe")
-    refuse(broken, "damaged")
+    refuse(broken, "a name that is no text")
 
 
 def test_text_where_numbers_belong_is_refused(broken):

@@ -1,10 +1,11 @@
-"""`keras-genres report` and `thresholds`: options, one call, print.
+"""`keras-genres report`, `thresholds` and `verify`: options, one call, print.
 
 Nothing heavy is imported before a command runs.
 """
 
 import click
 
+from keras_genres.errors import UserError
 from keras_genres.options import format_option, run_argument
 
 
@@ -76,6 +77,41 @@ def report(run, folder, html, columns, duplicates, form):
     click.echo(format_report(made, form))
     if html:
         click.echo(f"Page: {run.report / 'report.html'}", err=True)
+
+
+@click.command()
+@run_argument
+@click.option(
+    "--accept", is_flag=True, help="Take the files as they are, and write their hashes anew."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="Form of the output.",
+)
+def verify(run, accept, form):
+    """Check that the files of RUN are as they were written, and belong together.
+
+    Exits with 1 if anything is wrong. Files that were added are noted.
+
+    \b
+        keras-genres verify runs/v2s
+        keras-genres verify runs/v2s --accept
+    """
+    import json
+
+    from keras_genres import verify as verifying
+
+    found = verifying.accept(run) if accept else verifying.verify(run)
+    if form == "json":
+        click.echo(json.dumps(found.to_dict(), indent=2))
+    else:
+        click.echo(verifying.format_verified(found))
+    if not found.is_whole:
+        raise UserError(f"{run} is not whole; what is wrong stands above.")
 
 
 def _note(line):

@@ -7,6 +7,8 @@ import h5py
 
 from keras_genres.errors import UserError
 
+_MOST_NAMES = 10_000
+
 
 def pair_by_path(core, file):
     """Pair variables and arrays of a `.weights.h5`: both are named by class and count.
@@ -96,6 +98,10 @@ def _names(group, key):
     parts = [key] if key in group.attrs else []
     while f"{key}{len(parts)}" in group.attrs:
         parts.append(f"{key}{len(parts)}")
+    for part in parts:
+        about = group.attrs.get_id(part)
+        if about.shape is None or len(about.shape) != 1 or about.shape[0] > _MOST_NAMES:
+            raise ValueError(f"{part} is no list of names")
     names = [name for part in parts for name in group.attrs[part]]
     return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
 

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from keras_genres.errors import UserError
+from keras_genres.hdf5 import require_plain_weights
 from keras_genres.model.backbones import BACKBONES, find_backbone
 from keras_genres.model.row import IMAGENET_MEAN, IMAGENET_STD
 from keras_genres.model.weight_layout import is_normalization, pair_by_path, pair_in_order
@@ -84,13 +85,14 @@ def load_weight_file(core, path, backbone):
 
     Raises:
         UserError: If the file is missing, damaged, of another kind, of another
-            network or of a network with its head, or holds values that are
-            not numbers.
+            network or of a network with its head, holds values that are not
+            numbers, or what weights have no need of: see `hdf5`.
     """
     path = Path(path)
     _require_kind(path, backbone)
     try:
         with h5py.File(path, "r") as file:
+            require_plain_weights(file, f"Weight file {path}", path.stat().st_size)
             if "layers" in file:
                 slots, groups = pair_by_path(core, file)
             else:
@@ -99,7 +101,9 @@ def load_weight_file(core, path, backbone):
             values = {name: _read(groups[name], name, path) for name in groups}
     except UserError:
         raise
-    except (OSError, RuntimeError, KeyError, ValueError) as error:  # what h5py raises for damage
+    except MemoryError:
+        raise UserError(f"Weight file {path} holds more than there is memory for.") from None
+    except Exception as error:  # h5py raises many kinds for damage
         raise UserError(
             f"Weight file {path} is damaged or cut short ({_first_line(error)}). Fetch it again."
         ) from None
