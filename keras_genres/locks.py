@@ -25,7 +25,7 @@ def alone(path):
         UserError: If another process holds it, or it cannot be made.
     """
     path = Path(os.path.abspath(path))
-    file = path.with_name(f".{path.name}.lock")
+    file = _lock_file(path)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(file, timeout=0)
@@ -48,6 +48,24 @@ def alone(path):
         with contextlib.suppress(OSError):
             file.unlink()
         lock.release()
+
+
+def is_in_use(path):
+    """Whether a process holds the folder `path` at this moment. Nothing is left behind."""
+    file = _lock_file(Path(os.path.abspath(path)))
+    if not file.exists():
+        return False
+    lock = FileLock(file, timeout=0)
+    try:
+        lock.acquire()
+    except (Timeout, OSError):
+        return True
+    lock.release()
+    return False
+
+
+def _lock_file(path):
+    return path.with_name(f".{path.name}.lock")
 
 
 def _holder(file):

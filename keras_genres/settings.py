@@ -241,6 +241,14 @@ class Settings:
         """Return the settings as nested plain dictionaries."""
         return dataclasses.asdict(self)
 
+    def to_changes(self):
+        """Return every setting as `{"section.name": value}`, as `replace` takes it."""
+        return {
+            f"{section}.{name}": value
+            for section, values in self.to_dict().items()
+            for name, value in values.items()
+        }
+
     def to_yaml(self):
         """Return the settings as YAML text."""
         return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)

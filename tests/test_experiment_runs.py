@@ -12,9 +12,10 @@ from keras_genres.errors import UserError
 from keras_genres.experiments.cut import cut_posters, describe_cut, scale_epochs
 from keras_genres.experiments.leak import continued, describe, redraw
 from keras_genres.experiments.order import Order
-from keras_genres.experiments.run import run_all
+from keras_genres.experiments.run import run_all, run_experiment
 from keras_genres.experiments.status import state_of, status
 from keras_genres.experiments.table import find_experiment, find_experiments
+from keras_genres.locks import alone
 from keras_genres.manifest import write_manifest
 from keras_genres.runs import Run
 from keras_genres.settings import load_settings
@@ -191,6 +192,27 @@ def test_a_run_that_was_cut_off_is_told_and_begun_again(files, prepared, tmp_pat
     assert result.exit_code == 0, result.output
     assert "was cut off after 1 epoch; it begins again" in result.stderr
     assert not partial.exists()
+
+
+def test_a_training_that_was_cut_off_goes_on_inside_the_run(files, prepared, tmp_path, monkeypatch):
+    from test_resume import Killed, kill_after
+
+    often = ("training.checkpoint_seconds=0",)
+    order = Order(
+        str(prepared), str(tmp_path / "runs"), epoch_scale=0.5, folder=str(files), changes=often
+    )
+    with monkeypatch.context() as patch:
+        kill_after(patch, 3)
+        with pytest.raises(Killed):
+            run_experiment("tiny", order)
+    assert state_of(find_experiment("tiny", files), order) == "cut off"
+    with alone(order.path("tiny")):
+        assert status(order.out, files)[0]["state"] == "running"
+    notes = []
+    run = run_experiment("tiny", order, note=notes.append)
+    assert any("it goes on from there" in line for line in notes)
+    assert run.environment()["resumed"] == [{"epoch": 1, "batches_done": 3}]
+    assert run.environment()["experiment"] == "tiny"
 
 
 def test_run_all_goes_on_after_a_failure_and_names_it(files, prepared, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from keras_genres.errors import UserError
 from keras_genres.files import whole_folder
-from keras_genres.locks import alone
+from keras_genres.locks import alone, is_in_use
 
 _HOLD = "import sys, time; from keras_genres.locks import alone\n"
 _HOLD += "with alone(sys.argv[1]):\n    print('held', flush=True)\n    time.sleep(60)"
@@ -31,11 +31,13 @@ def test_a_second_process_is_told_who_uses_the_folder(holder, tmp_path):
     with pytest.raises(UserError, match="in use by"), whole_folder(tmp_path / "run"):
         pass
     assert not (tmp_path / "run.partial").exists()
+    assert is_in_use(tmp_path / "run")
 
 
 def test_a_killed_process_holds_nothing(holder, tmp_path):
     holder.send_signal(signal.SIGKILL)
     holder.wait()
+    assert not is_in_use(tmp_path / "run")
     with alone(tmp_path / "run"):
         pass
 

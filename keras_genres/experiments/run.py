@@ -7,6 +7,7 @@ import sys
 from keras_genres.errors import UserError
 from keras_genres.experiments.status import epochs_of, partial_of, state_of
 from keras_genres.experiments.table import LEAK, find_experiment, find_experiments
+from keras_genres.locks import alone
 
 
 def run_experiment(name, order, overwrite=False, note=print):
@@ -38,6 +39,12 @@ def run_experiment(name, order, overwrite=False, note=print):
     if cut:
         facts["cut"] = cut
         note(f"Cut to size: {cut}")
+    if experiment.kind not in ("baseline", LEAK) and not overwrite:
+        from keras_genres.training import fit as fits
+
+        if fits.state_of(out) in ("begun", "complete"):
+            note(f"{out} was cut off {_after(out)}; it goes on from there")
+            return fits.resume(out, data, settings.to_changes())
     _clear_partial(out, note)
     if experiment.kind == "baseline":
         from keras_genres.baselines.run import baseline
@@ -62,12 +69,17 @@ def _clear_partial(out, note):
         raise UserError(
             f"{partial.path} holds other things (it has no settings.yaml). Move it away."
         )
-    epochs = epochs_of(partial)
     note(
-        f"{out} was cut off after {epochs} epoch{'' if epochs == 1 else 's'}; it begins again, "
-        "with the posters and activations that were kept"
+        f"{out} was cut off {_after(out)}; it begins again, with the posters and activations "
+        "that were kept"
     )
-    shutil.rmtree(partial.path)
+    with alone(out):
+        shutil.rmtree(partial.path)
+
+
+def _after(out):
+    epochs = epochs_of(partial_of(out))
+    return f"after {epochs} epoch{'' if epochs == 1 else 's'}"
 
 
 def summary(run):

@@ -5,12 +5,14 @@ from pathlib import Path
 from keras_genres.errors import UserError
 from keras_genres.experiments.table import find_experiments
 from keras_genres.files import parse_json
+from keras_genres.files import partial_of as partial_path
+from keras_genres.locks import is_in_use
 from keras_genres.runs import Run
 from keras_genres.split import Split
 
 
 def state_of(experiment, order):
-    """Return `done`, `cut off` or `to do`.
+    """Return `done`, `running`, `cut off` or `to do`.
 
     Raises:
         UserError: If it was done on another split or with another cut.
@@ -20,7 +22,13 @@ def state_of(experiment, order):
     if run.environment_file.exists():
         _require_same_cut(run, experiment, order)
         return "done"
-    return "cut off" if partial_of(out).path.exists() else "to do"
+    return _unfinished_state(out)
+
+
+def _unfinished_state(out):
+    if is_in_use(out):
+        return "running"
+    return "cut off" if partial_path(out).exists() else "to do"
 
 
 def _require_same_cut(run, experiment, order):
@@ -46,7 +54,7 @@ def _said(cut):
 
 def partial_of(out):
     """Return the `Run` that an interrupted one left beside `out`."""
-    return Run(out.with_name(out.name + ".partial"))
+    return Run(partial_path(out))
 
 
 def epochs_of(run):
@@ -94,6 +102,6 @@ def _row(run):
             if run.has(file):
                 score = parse_json(run.read(file), file)["measures"]["tuned"]["macro_f1"]
                 row[f"{split}_macro_f1"] = f"{score:.3f}"
-    elif partial.path.exists():
-        row |= {"state": "cut off", "epochs": epochs_of(partial) or ""}
+    else:
+        row |= {"state": _unfinished_state(run.path), "epochs": epochs_of(partial) or ""}
     return row

@@ -33,9 +33,10 @@ _LEFT_TO_CHOOSE = (None, "auto")
 
 @dataclass(frozen=True)
 class Origin:
-    """What a run began with. The resolved settings are in it as nested dictionaries."""
+    """What a run began with."""
 
     settings: dict
+    """Every resolved setting, `{"section.name": value}`."""
     data: str
     """Absolute path of the prepared folder."""
     split_sha256: str
@@ -82,7 +83,7 @@ class Origin:
         Raises:
             UserError: If a change would alter what comes out; it shows all of them.
         """
-        settings = _settings(self.settings)
+        settings = Settings().replace(self.settings)
         asked = {
             name: value for name, value in (changes or {}).items() if value not in _LEFT_TO_CHOOSE
         }
@@ -150,7 +151,7 @@ def origin_of(job, data, left_out=(), facts=None, overwrite=False, start=None):
         left_out, facts, overwrite, start: See `Origin`.
     """
     return Origin(
-        settings=job.settings.to_dict(),
+        settings=job.settings.to_changes(),
         data=str(data),
         split_sha256=job.posters.split.sha256,
         posters_sha256=hash_contents(job.posters.root),
@@ -180,20 +181,11 @@ def _hash_of_variables(network):
     return digest.hexdigest()
 
 
-def _settings(sections):
-    names = {
-        f"{section}.{name}": value
-        for section, values in sections.items()
-        for name, value in values.items()
-    }
-    return Settings().replace(names)
-
-
 def _value(settings, name):
     section, _, key = name.partition(".")
     return getattr(getattr(settings, section), key)
 
 
 def _weights(settings):
-    weights = settings["model"]["weights"]
+    weights = settings["model.weights"]
     return "Keras's download" if weights == "imagenet" else weights
