@@ -99,7 +99,7 @@ def read_manifest(folder):
     path = folder / HASHES
     if not path.exists():
         raise UserError(
-            f"{folder} has no {HASHES}: an earlier version made it, or the file was removed. "
+            f"{folder} has no {HASHES}: an earlier version made the run, or it was removed. "
             f"`keras-genres verify {folder} --accept` takes its files as they are."
         )
     try:
@@ -206,8 +206,8 @@ def explain_remedy(folder, name):
                 f"{folder} --accept` takes the files as they are."
             )
     return (
-        f"Bring it back from a copy; `keras-genres verify {folder}` says more, and with --accept "
-        "it takes the files as they are."
+        f"Bring it back from a copy, or `keras-genres verify {folder} --accept` takes the files as "
+        "they are."
     )
 
 

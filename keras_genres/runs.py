@@ -139,6 +139,18 @@ class Run:
                 self._seen[path] = stamp
         return path
 
+    def require_scores(self):
+        """Check all that a report is made from, before anything is changed.
+
+        Raises:
+            UserError: If a file is not as it was written.
+        """
+        scores = (self.predictions_file(split) for split in ("val", "test"))
+        files = (self.settings_file, self.environment_file, self.split_file, self.history_file)
+        for file in (*files, *scores):
+            if self.has(file):
+                self.whole(file)
+
     @contextlib.contextmanager
     def new_file(self, path):
         """Open a file of the run for writing bytes that is replaced only when the block ends well.

@@ -25,6 +25,7 @@ from keras_genres.runs import Run
 
 WRONG, NOTE = "wrong", "note"
 _EVALUATED = ("val", "test")
+_OF_SPLIT = ("predictions/", "thresholds.json")  # what is held against split.json
 _REPORT = ("val.csv", "test.csv", "val.json", "test.json", "report.md")
 
 
@@ -95,7 +96,7 @@ def verify(path):
     try:
         manifest = read_manifest(path)
     except UserError as error:
-        said = str(error).removeprefix(f"{path}").removeprefix(f"/{HASHES}").strip()
+        said = str(error).removeprefix(f"{path / HASHES} ").removeprefix(f"{path} has no ")
         return Verified(str(path), 0, 0, (Finding(HASHES, WRONG, said),))
     found = []
     for name in sorted(manifest.files):
@@ -142,10 +143,7 @@ def accept(path):
             inside = place.relative_to(path).as_posix() + "/" if place != path else ""
             for each in _contradictions(Run(place, checked=False), ()):
                 if not each.is_readable:
-                    raise UserError(
-                        f"{place / each.file} cannot be taken as it is: {each.what} Nothing was "
-                        "written."
-                    )
+                    raise UserError(f"Nothing was taken as it is: {each.what}")
                 found.append(Finding(inside + each.file, each.level, each.what, each.todo))
         for place in places:
             write_manifest(place)
@@ -154,7 +152,7 @@ def accept(path):
     return Verified(str(path), files, sum(map(_size, manifests)), tuple(found))
 
 
-def format_verified(verified):
+def format_verified(verified, is_accepted=False):
     """Return a line for each finding, and one for the whole folder."""
     lines = [
         f"{each.level}: {each.file}: {each.what.rstrip('.')}. {each.todo}".rstrip()
@@ -162,7 +160,8 @@ def format_verified(verified):
     ]
     wrong = sum(each.level == WRONG for each in verified.findings)
     count = f"{verified.path}: {verified.files} files, {verified.bytes / 1e6:.1f} MB"
-    ending = "all as they were written" if not wrong else f"{wrong} wrong"
+    ending = "all taken as they are" if is_accepted else "all as they were written"
+    ending = f"{wrong} wrong" if wrong else ending
     return "\n".join([*lines, f"{count}, {ending}"])
 
 
@@ -227,7 +226,7 @@ def _contradictions(run, damaged):
     ]
     is_sound = True
     for name, read in parts:
-        if name in damaged:
+        if name in damaged or (name.startswith(_OF_SPLIT) and "split.json" in damaged):
             is_sound = False
             continue
         try:
@@ -270,7 +269,7 @@ def _of_report(run, damaged):
     again = f"`keras-genres report {run.path}` writes it again."
     for name in _REPORT:
         if f"report/{name}" not in damaged and not run.has(run.report / name):
-            yield Finding(f"report/{name}", WRONG, "it is missing", again)
+            yield Finding(f"report/{name}", NOTE, "the run has none", again)
             damaged = {*damaged, f"report/{name}"}
     thresholds = {genre: str(value) for genre, value in zip(GENRES, run.thresholds(), strict=True)}
     for part in _EVALUATED:

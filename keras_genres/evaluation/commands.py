@@ -28,7 +28,8 @@ def thresholds(run, method, grid_step, form):
 
     run = Run.open(run)
     with alone(run.path):
-        models = models_of(run)  # what stands in the way is told before anything is changed
+        run.require_scores()  # what stands in the way is told before anything is changed
+        models = models_of(run)
         table = sweep(run, method, grid_step)
         for model in update_thresholds(run, models):
             click.echo(f"Carried the thresholds into {model}", err=True)
@@ -109,7 +110,7 @@ def verify(run, accept, form):
     if form == "json":
         click.echo(json.dumps(found.to_dict(), indent=2))
     else:
-        click.echo(verifying.format_verified(found))
+        click.echo(verifying.format_verified(found, accept))
     if not found.is_whole:
         raise UserError(f"{run} is not whole; what is wrong stands above.")
 

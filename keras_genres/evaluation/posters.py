@@ -28,14 +28,14 @@ def find_posters(run, folder=None):
         posters = load_posters(folder)
         run.split().require_same(posters.split, str(run.path), folder)
         return posters, None
-    folder = run.environment().get("data")
+    folder, split = run.environment().get("data"), run.split()
     without = "Sheets of posters and tables by column are left out; name the posters with --data."
     if not isinstance(folder, str) or not os.path.isdir(folder):
         said = f"{folder} is not there" if folder else "it does not say where they are"
         return None, f"The posters of {run.path} were not found: {said}. {without}"
     try:
         posters = load_posters(folder)
-        run.split().require_same(posters.split, str(run.path), folder)
+        split.require_same(posters.split, str(run.path), folder)
     except UserError as error:
         return None, f"{error} {without}"
     return posters, None

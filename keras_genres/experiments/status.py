@@ -3,38 +3,32 @@
 from pathlib import Path
 
 from keras_genres.errors import UserError
+from keras_genres.evaluation.compare.facts import clean
 from keras_genres.experiments.table import find_experiments
 from keras_genres.files import parse_json
-from keras_genres.files import partial_of as partial_path
-from keras_genres.locks import is_in_use
+from keras_genres.manifest import HASHES
 from keras_genres.runs import Run
 from keras_genres.split import Split
 
 
 def state_of(experiment, order):
-    """Return `done`, `running`, `cut off` or `to do`.
+    """Return `done`, `cut off` or `to do`.
 
     Raises:
         UserError: If it was done on another split or with another cut.
     """
     out = order.path(experiment.name)
     run = Run(out)
-    if run.environment_file.exists():
+    if _is_done(run):
         _require_same_cut(run, experiment, order)
         return "done"
-    return _unfinished_state(out)
-
-
-def _unfinished_state(out):
-    if is_in_use(out):
-        return "running"
-    return "cut off" if partial_path(out).exists() else "to do"
+    return "cut off" if partial_of(out).path.exists() else "to do"
 
 
 def _require_same_cut(run, experiment, order):
     """Refuse to take a run for done that was made of other posters or with other settings."""
     found, asked = run.environment().get("cut", ""), order.cut_of(experiment)
-    if run.split_file.exists():
+    if run.has(run.split_file):
         wanted = Split.load(order.posters_folder() / "split.json")
         if wanted.sha256 != run.split().sha256:
             raise UserError(
@@ -54,7 +48,7 @@ def _said(cut):
 
 def partial_of(out):
     """Return the `Run` that an interrupted one left beside `out`."""
-    return Run(partial_path(out))
+    return Run(out.with_name(out.name + ".partial"))
 
 
 def epochs_of(run):
@@ -84,6 +78,25 @@ def _runs_of(name, out):
     return [Run(out / name), *map(Run, sorted(seeds))]
 
 
+def _is_done(run):
+    return run.environment_file.exists() or (run.path / HASHES).exists()
+
+
+def _score(run, file):
+    """Return the tuned macro F1 of a report's summary; `None` where it tells none."""
+    if not run.has(file):
+        return None
+    found = parse_json(run.read(file), file, is_strict=True)
+    try:
+        return found["measures"]["tuned"]["macro_f1"]
+    except (KeyError, TypeError):
+        return None
+
+
+def _is_number(value):
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _is_seed(path, name):
     return path.name.removeprefix(f"{name}-seed").isdigit()
 
@@ -92,16 +105,15 @@ def _row(run):
     names = ("state", "epochs", "minutes", "val_macro_f1", "test_macro_f1", "cut")
     row = {"experiment": run.path.name} | dict.fromkeys(names, "") | {"state": "to do"}
     partial = partial_of(run.path)
-    if run.environment_file.exists():
+    if _is_done(run):
         found = run.environment()
-        row |= {"state": "done", "epochs": epochs_of(run) or "", "cut": found.get("cut", "")}
-        if "seconds" in found:
+        row |= {"state": "done", "epochs": epochs_of(run) or "", "cut": clean(found.get("cut"))}
+        if _is_number(found.get("seconds")):
             row["minutes"] = f"{found['seconds'] / 60:.1f}"
         for split in ("val", "test"):
-            file = run.report / f"{split}.json"
-            if run.has(file):
-                score = parse_json(run.read(file), file)["measures"]["tuned"]["macro_f1"]
+            score = _score(run, run.report / f"{split}.json")
+            if _is_number(score):
                 row[f"{split}_macro_f1"] = f"{score:.3f}"
-    else:
-        row |= {"state": _unfinished_state(run.path), "epochs": epochs_of(partial) or ""}
+    elif partial.path.exists():
+        row |= {"state": "cut off", "epochs": epochs_of(partial) or ""}
     return row
