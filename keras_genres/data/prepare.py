@@ -232,13 +232,18 @@ def _look(tree, scratch, max_megapixels, poster):
     if not found.oddities:
         return found, Stamp(found.size, found.mtime_ns, found.sha256)
     if found.oddities != (_NAME,):
-        file = io.BytesIO()
-        picture.save(file, "PNG")
-        data = file.getvalue()
+        data = plain_copy(picture)
     copy = scratch / _copy_name(name, (found.format, found.oddities))
     copy.write_bytes(data)
     seen = copy.stat()
     return found, Stamp(seen.st_size, seen.st_mtime_ns, sha256(data).hexdigest())
+
+
+def plain_copy(picture):
+    """Return an RGB picture as the bytes of a PNG that every decoder reads alike."""
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
 
 
 def _leave_out_stock(scratch, entries, findings, firsts, pairs, settings, rejected):

@@ -42,7 +42,7 @@ _FORMATS = [
 _MAGIC = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 _ORIENTATION = 0x0112
 _HEADER_BYTES, _HEADER_READS = 4 * 2**20, 100_000  # of a picture before its pixels
-_MORE_READS = 20_000_000  # by Pillow's decoders in Python, a few seconds
+_MORE_READS = 1_000_000  # by decoders that Pillow has in Python, about a second
 
 
 class PictureError(UserError):
