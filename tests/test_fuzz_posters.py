@@ -37,10 +37,11 @@ def poster(number):
 
 def try_poster(number):
     """Return in a few words what becomes of a changed poster; `!` where it must not."""
-    return judge(poster(number)[1])
+    kind, data = poster(number)
+    return judge(data, kind)
 
 
-def judge(data):
+def judge(data, kind=""):
     """Look at the bytes of a poster as `data prepare` does, then as training does."""
     with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
         file.write(data)
@@ -55,13 +56,13 @@ def judge(data):
     try:
         seen = _decode(kept, *wanted.shape[:2])
     except Exception as error:
-        return f"! TensorFlow refuses: {found.format} {found.oddities} {str(error)[:200]}"
+        return f"! TensorFlow refuses: {kind} {found.format} {found.oddities} {str(error)[:200]}"
     if seen is None:
-        return f"! another size: {found.format} {found.oddities}"
+        return f"! another size: {kind} {found.format} {found.oddities}"
     apart = np.abs(seen.astype(int) - wanted).max()
     if apart > LEVELS:
         share = (np.abs(seen.astype(int) - wanted) > LEVELS).any(axis=2).mean()
-        return f"! other pixels: by up to {apart}, {share:.1%} of them, {found.format}"
+        return f"! other pixels: by up to {apart}, {share:.1%} of them, {kind} {found.oddities}"
     return "accepted, copied" if found.oddities else "accepted as it is"
 
 
@@ -83,7 +84,7 @@ def report(texts, peak=0):
     for text, count in tally.most_common():
         print(f"{count:7,}  {text}")
     for number, text in list(failures.items())[:40]:
-        print(f"  {number}: {poster(number)[0]}: {text}")
+        print(f"  {number}: {text}")
     return failures
 
 

@@ -263,9 +263,10 @@ def test_a_hostile_table_takes_no_room_for_its_longest_cell(tmp_path):
         load_posters(tmp_path / "data")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the administrator may read everything")
 def test_a_poster_without_permission_is_one_row(folders, tmp_path):
     (folders / "War" / "p012.jpg").chmod(0)
+    if os.access(folders / "War" / "p012.jpg", os.R_OK):
+        pytest.skip("the administrator may read everything")
     found = prepare(folders, tmp_path / "data")
     assert found.facts["rejected"] == {"unreadable": 1}
     assert np.all(found.posters.filenames != "../source/War/p012.jpg")

@@ -37,10 +37,11 @@ def test_what_is_missing_a_loop_or_no_name_at_all_is_refused(tmp_path):
     assert refusal("a\0b")[0] == "unreadable"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the administrator may read everything")
 def test_a_file_without_permission_is_refused(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     (tmp_path / "a").chmod(0)
+    if os.access(tmp_path / "a", os.R_OK):
+        pytest.skip("the administrator may read everything")
     assert refusal(tmp_path / "a") == ("unreadable", "Permission denied")
 
 

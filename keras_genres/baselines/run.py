@@ -96,9 +96,9 @@ def baseline(name, settings, data, out, overwrite=False, facts=None, note=None, 
             "seconds": round(time.perf_counter() - started, 1),
             **facts,
         }
-        write_json(run.environment_file, environment)
         if left_out:
             environment["left_out"] = [{"filename": name, "what": what} for name, what in left_out]
+        write_json(run.environment_file, environment)
         write_report(run, posters)  # the last, since it tells what the environment says
         write_manifest(run.path)
     return Run(out)
