@@ -72,11 +72,13 @@ def _require_plain_array(item, name, where):
         raise UserError(
             f"{name} holds {item.dtype} in {where!r}, where float16 or float32 is expected."
         )
-    layout = item.id.get_create_plist()
-    if layout.get_layout() == h5py.h5d.VIRTUAL or layout.get_external_count():
+    plan = item.id.get_create_plist()
+    if plan.get_layout() not in (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT):
+        raise UserError(
+            f"{name} holds {where!r} in pieces or in another file; Keras writes it in one piece."
+        )
+    if plan.get_external_count():
         raise UserError(f"{name} holds {where!r} in another file: not read.")
-    if layout.get_nfilters():
-        raise UserError(f"{name} holds {where!r} packed; Keras writes weights as they are.")
     needed = math.prod(item.shape) * item.dtype.itemsize
     if item.id.get_storage_size() < needed:
         raise UserError(

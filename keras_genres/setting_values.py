@@ -5,6 +5,7 @@ import dataclasses
 import difflib
 import inspect
 import itertools
+import math
 import types
 import typing
 from typing import Literal
@@ -53,7 +54,7 @@ def check_ranges(section, prefix=""):
         low, high = _RANGES.get(part.name, (0, float("inf")))
         if isinstance(value, int):
             high = min(high, _LARGEST_WHOLE)
-        if not low <= value <= high or value == float("inf"):
+        if not low <= value <= high:
             is_open = high in (float("inf"), _LARGEST_WHOLE) and value < low
             wanted = f"at least {low}" if is_open else f"between {low} and {high}"
             raise UserError(f"{prefix}{part.name} must be {wanted}. Received: {shorten(value)}")
@@ -99,7 +100,7 @@ def convert(name, value, hint):
     except (TypeError, ValueError, OverflowError):
         kind = {int: "a whole number", float: "a number", str: "a line of text"}[hint]
         raise UserError(f"{name} must be {kind}. Received: {shorten(value)}") from None
-    if isinstance(number, float) and number != number:
+    if isinstance(number, float) and not math.isfinite(number):
         raise UserError(f"{name} must be a number. Received: {shorten(value)}")
     return number
 

@@ -36,7 +36,7 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
+            if not isinstance(key, yaml.ScalarNode) or key.tag.endswith(":merge"):
                 self._refuse("a key that is no name", key)
             if key.value in seen:
                 self._refuse(f"{shorten(key.value)} twice", key)
