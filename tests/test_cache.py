@@ -181,6 +181,15 @@ def test_every_damaged_poster_is_named_and_nothing_is_kept(tmp_path, posters, pl
     assert cache_files(tmp_path) == []
 
 
+@pytest.mark.parametrize("place", ["memory", "off"])
+def test_a_pipe_in_place_of_a_poster_is_named_and_not_waited_for(tmp_path, posters, place):
+    os.unlink(posters[1])
+    os.mkfifo(posters[1])
+    os.truncate(posters[2], 300)
+    with pytest.raises(UserError, match=r"2 posters cannot .* \(not a file\), .* \(damaged"):
+        keep_decoded(posters, 24, 16, settings(tmp_path, cache=place))
+
+
 def test_a_missing_poster_is_named(tmp_path, posters):
     posters[2].unlink()
     for place in ("memory", "disk", "off"):

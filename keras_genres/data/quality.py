@@ -3,6 +3,9 @@
 Everything downstream decodes plain 8-bit JPEG and PNG only. What else people
 have in their folders is brought to that form here, by one function,
 `load_picture`, so that a file means the same pixels wherever it is read.
+
+Not noticed: a JPEG whose data were cut but that has an end marker all the
+same. Every decoder shows grey, or the last colours, where data are lacking.
 """
 
 import contextlib

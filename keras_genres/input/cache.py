@@ -188,13 +188,14 @@ def _decoded_chunks(paths, height, width, fit):
     tried, so that all damaged ones are named at once.
     """
     paths = [os.fspath(path) for path in paths]
+    # TensorFlow would wait for ever on a pipe, and read a device without end.
+    files = [row for row, path in enumerate(paths) if os.path.isfile(path)]
 
     def read(row, path):
         return row, decode_poster(tf.io.read_file(path), height, width, fit)
 
-    rows = tf.data.Dataset.from_tensor_slices(
-        (np.arange(len(paths)), tf.constant(paths, tf.string, (len(paths),)))
-    )
+    named = tf.constant([paths[row] for row in files], tf.string, (len(files),))
+    rows = tf.data.Dataset.from_tensor_slices((np.array(files, np.int64), named))
     posters = rows.map(read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     # A damaged poster is known by its row that does not come.
     posters = posters.ignore_errors(log_warning=False).batch(_CHUNK).prefetch(2)
