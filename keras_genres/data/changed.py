@@ -61,20 +61,34 @@ def ready_posters(folder, settings, note=None):
             f"{name_some(left_out, len(posters))}. Run `keras-genres data prepare` again, or train "
             "without them: --set input.changed=leave_out."
         )
-    is_kept = np.ones(len(posters), dtype=bool)
-    is_kept[[row for row, _ in found]] = False
+    rest = leave_out(posters, [name for name, _ in left_out])
     for split in SPLITS:
-        if not is_kept[posters.splits == split].any():
+        if not (rest.splits == split).any():
             raise UserError(
                 f"{name_some(left_out, len(posters))}, and none of {split} is left. Bring them "
                 "back, or run `keras-genres data prepare` again."
             )
-    note(f"Left out: {_count(found, len(posters))} since `data prepare`.")
+    note(f"Left out: {_count(left_out, len(posters))} since `data prepare`.")
     for name, what in left_out[:_LISTED]:
         note(f"    {one_line(name)}: {what}")
     if len(left_out) > _LISTED:
         note(f"    and {len(left_out) - _LISTED} more")
-    return _without(posters, is_kept), left_out
+    return rest, left_out
+
+
+def leave_out(posters, names):
+    """Return `Posters` without some of them, with the split that the rest make by themselves.
+
+    Args:
+        posters: The `Posters` of a whole table.
+        names: File names of those to leave out, as the table has them.
+    """
+    rest = posters.take(~np.isin(posters.filenames, list(names)))
+    written = posters.split
+    split = Split.of(
+        rest.filenames, rest.labels, rest.splits, rest.groups, written.seed, written.fractions
+    )
+    return dataclasses.replace(rest, split=split)
 
 
 def find_changes(folder, names, check="stat", note=None):
@@ -171,16 +185,6 @@ def _compare(job):
     except Unusable as error:
         reason, detail = error.args
         return row, VANISHED if reason == "missing" else f"cannot be read: {detail}"
-
-
-def _without(posters, is_kept):
-    """Return the posters of a mask, with the split that they make by themselves."""
-    rest = posters.take(is_kept)
-    written = posters.split
-    split = Split.of(
-        rest.filenames, rest.labels, rest.splits, rest.groups, written.seed, written.fractions
-    )
-    return dataclasses.replace(rest, split=split)
 
 
 def _written_hash(folder):
