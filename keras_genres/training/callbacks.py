@@ -226,5 +226,7 @@ class Keep(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.course.epoch, self.course.step = epoch + 1, 0
-        if self.course.is_due():
+        # Where blocks are opened memory may run out: then no epoch before it is lost.
+        begins = any(stage.first_epoch == epoch + 1 for stage in self.course.job.stages)
+        if begins or self.course.is_due():
             self.course.save(self.model)

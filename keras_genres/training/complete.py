@@ -9,7 +9,7 @@ from keras_genres.artefact import metadata_of, write_metadata
 from keras_genres.errors import UserError
 from keras_genres.evaluation.report import write_report
 from keras_genres.evaluation.thresholds import sweep
-from keras_genres.files import UNFINISHED, read_sealed, write_json, write_sealed
+from keras_genres.files import UNFINISHED, explain_os_error, read_sealed, write_json, write_sealed
 from keras_genres.inference.export import export
 from keras_genres.manifest import write_manifest
 from keras_genres.model.freezing import count_parameters
@@ -100,7 +100,10 @@ def _told_how_to_resume(run, out):
             keep.unlink()  # nothing was trained: there is nothing to go on from
             raise
         raise UserError(f"{error} What was trained is kept. {line}") from error
-    except BaseException:
+    except BaseException as error:
+        reason = explain_os_error(error)
+        if reason:
+            raise UserError(f"{reason} What was trained is kept. {line}") from error
         say(line)
         raise
 

@@ -16,7 +16,6 @@ from keras_genres.errors import UserError
 from keras_genres.training.callbacks import Diverged
 from keras_genres.training.checkpoint import Checkpoints
 from keras_genres.training.display import say
-from keras_genres.training.stages import stage_at
 
 MOST_LOWERED = 3
 """Times that a diverged training is taken back and tried at half the learning rate."""
@@ -50,7 +49,7 @@ class Course:
         self.is_trained = False
         self.lowered = 0
         self.resumed = []
-        self._optimizer = None  # stage and arrays, until there is a model to take them
+        self._optimizer = None  # arrays, until there is a model to take them
         self._metrics = None
         self._earlier_seconds = 0.0
         self._saved = time.perf_counter()
@@ -83,7 +82,8 @@ class Course:
             UserError: If it cannot be written.
         """
         groups = {"network": _values(self.job.network.variables)}
-        if model is not None:
+        # A stage begins with an optimizer of its own.
+        if model is not None and not self._begins_stage():
             groups["optimizer"] = self._optimizer_values(model)
             groups["metrics"] = _values(model.metrics_variables)
         if not all(np.isfinite(values).all() for part in groups.values() for values in part):
@@ -98,7 +98,6 @@ class Course:
             "resumed": self.resumed,
             "accumulate": self.job.accumulate,
             "seconds": self.seconds,
-            "stage": None if model is None else self._stage().name,
             "early": self.early.memory(),
             "history": self.history.memory(),
         }
@@ -135,16 +134,13 @@ class Course:
         self.job.accumulate = state["accumulate"]
         self.early.remember(state["early"], groups.get("best"))
         self.history.remember(state["history"])
-        self._optimizer = state["stage"], groups.get("optimizer", [])
+        self._optimizer = groups.get("optimizer")
         self._metrics = groups.get("metrics") if self.step else None
 
     def put_back(self, model):
-        """Give a newly compiled model the optimizer's state, if it is of the same stage."""
-        if self._optimizer is None:
-            return
-        stage, values = self._optimizer
-        if stage == self._stage().name:
-            self._assign_optimizer(model, values)
+        """Give a newly compiled model the optimizer's state, where a stage is taken up."""
+        if self._optimizer is not None:
+            self._assign_optimizer(model, self._optimizer)
         self._optimizer = None
 
     def put_back_metrics(self, model):
@@ -176,8 +172,8 @@ class Course:
             f"({self.lowered} of {MOST_LOWERED})"
         )
 
-    def _stage(self):
-        return stage_at(self.job.stages, self.epoch)
+    def _begins_stage(self):
+        return self.step == 0 and any(each.first_epoch == self.epoch for each in self.job.stages)
 
     def _optimizer_values(self, model):
         variables = _optimizer_variables(model)

@@ -7,6 +7,7 @@ import keras
 
 from keras_genres.errors import UserError
 from keras_genres.files import explain_os_error
+from keras_genres.input.cache import check_readable
 from keras_genres.input.pipeline import steps_per_epoch
 from keras_genres.training import callbacks, display
 from keras_genres.training.course import Course
@@ -96,6 +97,7 @@ class Training:
             take_back = self.course.go_back
         except Exception as error:
             if not is_out_of_memory(error):
+                self._explain(error)
                 raise
             take_back = self._cut_batch
         # Out of the handler, where the error no longer holds what fills the memory.
@@ -175,6 +177,17 @@ class Training:
         if training.tensorboard:
             hooks.insert(-1, keras.callbacks.TensorBoard(self.run.path / "tensorboard"))
         return hooks
+
+    def _explain(self, error):
+        """Name the posters that became unreadable, which TensorFlow's error does not.
+
+        Raises:
+            UserError: If there are some.
+        """
+        if type(error).__module__.startswith("tensorflow"):
+            options = self.job.settings.input
+            paths = [path for source in self.sources.values() for path in source.paths]
+            check_readable(paths, options.height, options.width, options.fit)
 
     def _cut_batch(self):
         before = self.job.accumulate
