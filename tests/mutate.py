@@ -39,7 +39,7 @@ def valid_posters():
         "png 1 bit": encoded(image.convert("1"), "PNG"),
         "png 2 bits": encoded(image.quantize(4), "PNG", bits=2),
         "png 16 bits": encoded(deep, "PNG"),
-        "png interlaced": _interlaced(image),
+        "png interlaced": interlaced(image),
         "png exif": with_chunks(png, chunk(b"eXIf", exif_of(3)[6:])),
         "png text": encoded(image, "PNG", dpi=(72, 72), icc_profile=b"\0" * 200),
         "png moving": encoded(image, "PNG", save_all=True, append_images=[picture(12, 40, 56)]),
@@ -62,7 +62,7 @@ def valid_posters():
     return found
 
 
-def _interlaced(image):
+def interlaced(image):
     """Return a PNG in seven passes, which Pillow reads and does not write."""
     pixels = np.asarray(image)
     rows = []
@@ -70,7 +70,8 @@ def _interlaced(image):
         *((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4)),
         *((2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)),
     ):
-        rows += [b"\0" + row.tobytes() for row in pixels[top::down, left::right]]
+        part = pixels[top::down, left::right]
+        rows += [b"\0" + row.tobytes() for row in part if row.size]
     header = struct.pack(">IIBBBBB", image.width, image.height, 8, 2, 0, 0, 1)
     return (
         b"\x89PNG\r\n\x1a\n"

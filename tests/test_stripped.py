@@ -1,15 +1,19 @@
 """What a file carries beside its picture never reaches a decoder."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
 from hostile import chunk, exif, exif_bomb, exif_of, segment, with_chunks, with_scans, with_segments
+from mutate import interlaced
 from pictures import encoded, picture
 from PIL import Image
 
+from keras_genres.data.jpeg import strip_jpeg
 from keras_genres.data.opening import Unusable
-from keras_genres.data.stripped import orientation_of, strip_jpeg, strip_png
+from keras_genres.data.png import strip_png
+from keras_genres.data.stripped import orientation_of
 
 JPEG, PNG = encoded(picture(0)), encoded(picture(0), "PNG")
 
@@ -101,6 +105,36 @@ def test_chunks_that_decoders_may_differ_in_are_told(data, oddities):
     assert found.oddities == oddities
     if oddities != ("chunks out of order",):
         assert found.data == PNG
+
+
+def taller(data, rows):
+    """Return a PNG whose header claims more rows than it has."""
+    header = data[16:20] + struct.pack(">I", rows) + data[24:29]
+    return data[:8] + chunk(b"IHDR", header) + data[33:]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "1", "LA", "RGBA", "I;16"])
+@pytest.mark.parametrize("size", [(60, 90), (17, 31)])
+def test_the_pixels_of_a_whole_png_end_where_they_should(mode, size):
+    if mode == "I;16":
+        image = Image.fromarray(np.zeros(size[::-1], np.uint16))
+    else:
+        image = picture(0, *size).convert(mode)
+    data = encoded(image, "PNG")
+    assert strip_png(data).unpack() == ()
+    with pytest.raises(Unusable, match="truncated"):
+        strip_png(taller(data, size[1] + 1)).unpack()
+    assert strip_png(taller(data, size[1] - 1)).unpack() == ("unfinished",)
+
+
+def test_the_pixels_of_an_interlaced_png_end_where_they_should():
+    for size in ((40, 56), (1, 1), (3, 9), (17, 31)):
+        assert strip_png(interlaced(picture(0, *size))).unpack() == ()
+
+
+def test_a_png_in_a_coding_of_its_own_is_told():
+    header = chunk(b"IHDR", PNG[16:26] + b"\x20\0\0")
+    assert strip_png(PNG[:8] + header + PNG[33:]).oddities == ("rare coding",)
 
 
 def test_of_an_animation_the_still_picture_is_kept():

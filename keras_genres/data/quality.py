@@ -8,21 +8,18 @@ Not noticed: a JPEG whose data were cut but that has an end marker all the
 same. Every decoder shows grey, or the last colours, where data are lacking.
 """
 
-import contextlib
 import dataclasses
 import hashlib
-import io
-import struct
-import threading
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageChops, UnidentifiedImageError
+from PIL import Image, ImageChops
 
+from keras_genres.data.bounded import one_line_of, open_picture, room_for_bytes, room_for_pixels
 from keras_genres.data.duplicates import look_of
 from keras_genres.data.opening import Unusable, read_plain
-from keras_genres.data.stripped import orientation_of, strip_jpeg, strip_png
+from keras_genres.data.stripped import orientation_of
 from keras_genres.errors import UserError
 from keras_genres.settings import PrepareSettings
 
@@ -32,20 +29,10 @@ from keras_genres.settings import PrepareSettings
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
-MIN_SIDE = 16
-"""A poster needs at least this many pixels each way."""
 BLANK_RANGE = 4
 """A picture is blank if no colour channel spans more than this many of 256 levels."""
 
-# Pillow knows some forty formats, a few of which start other programs.
-Image.init()
-_FORMATS = [
-    kind for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF") if kind in Image.OPEN
-]
-_MAGIC = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 _ORIENTATION = 0x0112
-_HEADER_BYTES, _HEADER_READS = 4 * 2**20, 100_000  # of a picture before its pixels
-_MORE_READS = 1_000_000  # by decoders that Pillow has in Python, about a second
 
 
 class PictureError(UserError):
@@ -133,6 +120,11 @@ def examine(path, max_megapixels=PrepareSettings.max_megapixels):
         `(inspection, picture, data)`: the RGB picture, `None` where there is
         none, and the bytes of the file.
     """
+    with room_for_bytes(path):
+        return _examine(path, max_megapixels)
+
+
+def _examine(path, max_megapixels):
     found, data = Inspection(), b""
     try:
         data, seen = _read(path)
@@ -162,136 +154,23 @@ def _read(path):
     return data, seen
 
 
-class _Metered(io.BytesIO):
-    """Bytes of a file of which only so much may be read, counting what is read again.
-
-    A small file can send its reader to one place of it many thousand times.
-    """
-
-    left_bytes, left_reads = _HEADER_BYTES, _HEADER_READS
-
-    def read(self, size=-1):
-        part = super().read(size)
-        self.left_bytes -= len(part)
-        self.left_reads -= 1
-        if self.left_bytes < 0 or self.left_reads < 0:
-            raise Unusable("too many parts", "the same bytes are read again and again")
-        return part
-
-
-class _Room:
-    """Lets as many pictures be decoded at a time as have so many pixels together."""
-
-    def __init__(self, pixels):
-        self._most = self._left = pixels
-        self._changed = threading.Condition()
-
-    @contextlib.contextmanager
-    def of(self, pixels):
-        """Wait for room for a picture. One that is larger than all of it gets all."""
-        pixels = min(pixels, self._most)
-        with self._changed:
-            self._changed.wait_for(lambda: self._left >= pixels)
-            self._left -= pixels
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._left += pixels
-                self._changed.notify_all()
-
-
-# Decoding takes up to 16 bytes a pixel: at most 2 GB at a time, however many threads.
-_ROOM = _Room(128_000_000)
-
-
 def _decode(data, max_megapixels, at_least=None):
     """Return `(RGB picture, format, oddities)` of the bytes of a file."""
-    _refuse_large(_claimed_size(data), max_megapixels)
-    try:
-        file, exif, oddities = _prepare_file(data)
-        image = Image.open(file, formats=_FORMATS)
-    except Unusable:
-        raise
-    except UnidentifiedImageError:
-        if data.startswith(_MAGIC):
-            raise Unusable("unreadable", "damaged header") from None
-        raise Unusable("not an image", "neither JPEG nor PNG nor another known format") from None
-    except Image.DecompressionBombError as error:
-        raise Unusable("too large", str(error).split(",")[0]) from None
-    except Exception as error:  # a damaged header makes Pillow's plugins raise all sorts
-        raise Unusable("unreadable", _one_line(error)) from None
-    _refuse_large(image.size, max_megapixels)
-    _refuse_large_tiles(image, max_megapixels)
-    if min(image.size) < MIN_SIDE:
-        seen = f"{image.width}x{image.height} pixels, at least {MIN_SIDE} each way"
-        raise Unusable("too small", seen)
-    with _ROOM.of(image.width * image.height):
+    image, stripped = open_picture(data, max_megapixels)
+    with room_for_pixels(image):
         try:
             if at_least is not None:
                 image.draft(None, at_least)
-            if isinstance(file, _Metered):
-                file.left_bytes, file.left_reads = 4 * len(data) + _HEADER_BYTES, _MORE_READS
+            seen = stripped.oddities + stripped.unpack()
             image.load()
-            turn = _orientation(image, exif)
-            return _to_rgb(image, turn), image.format, _oddities(image, data, oddities, turn)
+            turn = _orientation(image, stripped)
+            return _to_rgb(image, turn), image.format, _oddities(image, data, seen, turn)
         except Unusable:
             raise
         except Exception as error:
-            text = _one_line(error)
+            text = one_line_of(error)
             is_cut = "truncated" in text.lower() or isinstance(error, EOFError)
             raise Unusable("truncated" if is_cut else "unreadable", text) from None
-
-
-def _prepare_file(data):
-    """Return `(file for Pillow, EXIF block, oddities)`."""
-    if data.startswith(b"\xff\xd8\xff"):
-        found = strip_jpeg(data)
-    elif data.startswith(b"\x89PNG\r\n\x1a\n"):
-        found = strip_png(data)
-    elif data[4:8] == b"ftyp":
-        return io.BytesIO(_without_exif(data)), b"", ()
-    elif data.startswith(b"RIFF"):
-        return io.BytesIO(data), b"", ()  # libwebp reads it, at once and whole
-    else:
-        return _Metered(data), b"", ()
-    return io.BytesIO(found.data), found.exif, found.oddities
-
-
-def _without_exif(data):
-    """Return an AVIF file whose EXIF block no reader finds; how it lies is said elsewhere in it."""
-    start = data.find(b"meta", 0, 4096)
-    end = start - 4 + int.from_bytes(data[max(0, start - 4) : start], "big")
-    if start < 4 or b"Exif" not in data[start:end]:
-        return data
-    return data[:start] + data[start:end].replace(b"Exif", b"xExf") + data[end:]
-
-
-def _claimed_size(data):
-    """Return the size in the header of those formats whose readers take memory by it at once."""
-    try:
-        if data.startswith(b"GIF8"):
-            return struct.unpack_from("<HH", data, 6)
-        if data.startswith(b"RIFF") and data[12:16] == b"VP8X":
-            return tuple(int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
-    except struct.error:
-        pass
-    return 0, 0
-
-
-def _refuse_large(size, max_megapixels):
-    width, height = size
-    if width * height > max_megapixels * 1e6:
-        seen = f"{width}x{height} pixels, at most {max_megapixels:g} million"
-        raise Unusable("too large", seen)
-
-
-def _refuse_large_tiles(image, max_megapixels):
-    """Refuse a TIFF whose tiles are far larger than itself: each is unpacked whole."""
-    if image.format == "TIFF":
-        tile = [image.tag_v2.get(tag, 0) for tag in (322, 323)]
-        if all(isinstance(side, int) for side in tile):
-            _refuse_large(tile, max_megapixels)
 
 
 def _oddities(image, data, seen, turn):
@@ -332,11 +211,11 @@ def _is_deep(image, data):
     )
 
 
-def _orientation(image, exif):
+def _orientation(image, stripped):
     if image.format == "TIFF":
         value = image.tag_v2.get(_ORIENTATION, 1)
         return value if value in range(2, 9) else 1
-    return orientation_of(exif or image.info.get("exif", b""))
+    return orientation_of(stripped.exif or image.info.get("exif", b""))
 
 
 def _to_rgb(image, turn):
@@ -368,8 +247,3 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-
-def _one_line(error):
-    text = " ".join(str(error).split())
-    return text[:120] or type(error).__name__
