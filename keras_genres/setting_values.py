@@ -8,6 +8,7 @@ import itertools
 import math
 import types
 import typing
+import unicodedata
 from typing import Literal
 
 from keras_genres.errors import UserError
@@ -106,8 +107,8 @@ def convert(name, value, hint):
 
 
 def _is_line(value):
-    """Whether a text has no control characters, which no path or name needs."""
-    return not any(ord(c) < 32 or ord(c) == 127 for c in str(value))
+    """Whether a text has no line ends and control characters, which no path or name needs."""
+    return not any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in str(value))
 
 
 def shorten(value):

@@ -79,8 +79,19 @@ def _work(module, function, first, last):
 
 
 def _say(number, text):
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps([number, text, held]), flush=True)
+    print(json.dumps([number, text, _held()]), flush=True)
+
+
+def _held():
+    """Return the most memory this process held, in bytes.
+
+    `getrusage` would tell of the process that started this one, where that held more.
+    """
+    try:
+        with open("/proc/self/status") as file:
+            return 1024 * int(next(line for line in file if line.startswith("VmHWM")).split()[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":

@@ -68,6 +68,8 @@ BILLION_LAUGHS = "a: &a [x, x]\n" + "".join(
         ("model: {backbone: null}", "line of text"),
         ('model: {weights: "a\\0b"}', "line of text"),
         ('model: {weights: "a\\nb"}', "line of text"),
+        ('model: {weights: "a\\x85b"}', "line of text"),
+        ('model: {weights: "a\\u2028b"}', "line of text"),
         ("model: {prior_bias: 2}", "true or false"),
         ("model: {pooling: {a: b}}", "one of"),
         ("training: " + "x" * 100_000, "must be a section"),
