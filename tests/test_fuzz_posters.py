@@ -22,6 +22,7 @@ from mutate import mutated, valid_posters
 from keras_genres.data.prepare import plain_copy
 from keras_genres.data.quality import examine
 
+_FOLDER = "/dev/shm" if os.path.isdir("/dev/shm") else None  # quicker than a disk
 LEVELS = 1
 """Most difference of a pixel that is none."""
 MEMORY = 3 * 2**30
@@ -50,14 +51,17 @@ def try_poster(number):
 
 def judge(data, kind=""):
     """Look at the bytes of a poster as `data prepare` does, then as training does."""
-    with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
+    with tempfile.NamedTemporaryFile(dir=_FOLDER) as file:
         file.write(data)
         file.flush()
-        found, picture, _ = examine(file.name)
-    if "MemoryError" in found.detail:
-        return f"! memory: {found.detail}"
-    if not found.is_usable:
-        return found.reason
+        with examine(file.name) as (found, picture, _):
+            if "MemoryError" in found.detail:
+                return f"! memory: {found.detail}"
+            return _compare(found, picture, data, kind) if found.is_usable else found.reason
+
+
+def _compare(found, picture, data, kind):
+    """Say what training sees of a poster that `data prepare` takes."""
     wanted = np.asarray(picture)
     kept = plain_copy(picture) if found.oddities else data
     try:

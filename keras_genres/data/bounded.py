@@ -123,8 +123,8 @@ class _Room:
 
 
 # Decoding takes up to 16 bytes a pixel, and a file up to three times its size:
-# together at most 3 GB at a time, however many threads.
-_PIXELS = _Room(128_000_000)
+# together at most 2 GB at a time, however many threads.
+_PIXELS = _Room(64_000_000)
 _BYTES = _Room(256 * 2**20)
 
 

@@ -222,19 +222,20 @@ def _look(tree, scratch, max_megapixels, poster):
     """Return the `Inspection` of `(name, genres)`, and the `Stamp` of what training will read."""
     name, genres = poster
     try:
-        found, picture, data = examine(tree.path_of(name), max_megapixels)
+        path = tree.path_of(name)
     except Unusable as error:
         return Inspection(*error.args), None
-    if not found.is_usable or not genres:
-        return found, None
-    if not _fits_in_table(name):
-        found = replace(found, oddities=(*found.oddities, _NAME))
-    if not found.oddities:
-        return found, Stamp(found.size, found.mtime_ns, found.sha256)
-    if found.oddities != (_NAME,):
-        data = plain_copy(picture)
-    copy = scratch / _copy_name(name, (found.format, found.oddities))
-    copy.write_bytes(data)
+    with examine(path, max_megapixels) as (found, picture, data):
+        if not found.is_usable or not genres:
+            return found, None
+        if not _fits_in_table(name):
+            found = replace(found, oddities=(*found.oddities, _NAME))
+        if not found.oddities:
+            return found, Stamp(found.size, found.mtime_ns, found.sha256)
+        if found.oddities != (_NAME,):
+            data = plain_copy(picture)
+        copy = scratch / _copy_name(name, (found.format, found.oddities))
+        copy.write_bytes(data)
     seen = copy.stat()
     return found, Stamp(seen.st_size, seen.st_mtime_ns, sha256(data).hexdigest())
 

@@ -8,6 +8,7 @@ Not noticed: a JPEG whose data were cut but that has an end marker all the
 same. Every decoder shows grey, or the last colours, where data are lacking.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import warnings
@@ -103,34 +104,40 @@ def load_picture(source, max_megapixels=PrepareSettings.max_megapixels, at_least
     name = "the picture" if isinstance(source, bytes) else str(source)
     try:
         data = source if isinstance(source, bytes) else _read(source)[0]
-        return _decode(data, max_megapixels, at_least)[0]
+        with contextlib.ExitStack() as rooms:
+            return _decode(data, max_megapixels, rooms, at_least)[0]
     except Unusable as error:
         raise PictureError(name, *error.args) from None
 
 
 def inspect(path, max_megapixels=PrepareSettings.max_megapixels):
     """Decode a file once and return an `Inspection`. Never raises for a bad file."""
-    return examine(path, max_megapixels)[0]
+    with examine(path, max_megapixels) as (found, _, _):
+        return found
 
 
+@contextlib.contextmanager
 def examine(path, max_megapixels=PrepareSettings.max_megapixels):
-    """As `inspect`, with what was read.
+    """As `inspect`, with what was read, for the time of a `with` block.
 
-    Returns:
+    Other threads wait while there is no room for their pictures beside this one.
+
+    Yields:
         `(inspection, picture, data)`: the RGB picture, `None` where there is
         none, and the bytes of the file.
     """
-    with room_for_bytes(path):
-        return _examine(path, max_megapixels)
+    with contextlib.ExitStack() as rooms:
+        rooms.enter_context(room_for_bytes(path))
+        yield _examine(path, max_megapixels, rooms)
 
 
-def _examine(path, max_megapixels):
+def _examine(path, max_megapixels, rooms):
     found, data = Inspection(), b""
     try:
         data, seen = _read(path)
         digest = hashlib.sha256(data).hexdigest()
         found = Inspection(sha256=digest, size=seen.st_size, mtime_ns=seen.st_mtime_ns)
-        picture, kind, oddities = _decode(data, max_megapixels)
+        picture, kind, oddities = _decode(data, max_megapixels, rooms)
         if all(high - low <= BLANK_RANGE for low, high in picture.getextrema()):
             raise Unusable("blank", "a single colour")
     except Unusable as error:
@@ -154,23 +161,23 @@ def _read(path):
     return data, seen
 
 
-def _decode(data, max_megapixels, at_least=None):
-    """Return `(RGB picture, format, oddities)` of the bytes of a file."""
+def _decode(data, max_megapixels, rooms, at_least=None):
+    """Return `(RGB picture, format, oddities)` of the bytes of a file, with room in `rooms`."""
     image, stripped = open_picture(data, max_megapixels)
-    with room_for_pixels(image):
-        try:
-            if at_least is not None:
-                image.draft(None, at_least)
-            seen = stripped.oddities + stripped.unpack()
-            image.load()
-            turn = _orientation(image, stripped)
-            return _to_rgb(image, turn), image.format, _oddities(image, data, seen, turn)
-        except Unusable:
-            raise
-        except Exception as error:
-            text = one_line_of(error)
-            is_cut = "truncated" in text.lower() or isinstance(error, EOFError)
-            raise Unusable("truncated" if is_cut else "unreadable", text) from None
+    rooms.enter_context(room_for_pixels(image))
+    try:
+        if at_least is not None:
+            image.draft(None, at_least)
+        seen = stripped.oddities + stripped.unpack()
+        image.load()
+        turn = _orientation(image, stripped)
+        return _to_rgb(image, turn), image.format, _oddities(image, data, seen, turn)
+    except Unusable:
+        raise
+    except Exception as error:
+        text = one_line_of(error)
+        is_cut = "truncated" in text.lower() or isinstance(error, EOFError)
+        raise Unusable("truncated" if is_cut else "unreadable", text) from None
 
 
 def _oddities(image, data, seen, turn):
