@@ -175,7 +175,7 @@ class TrainingSettings:
     devices: Literal["auto", "one", "all"] = "auto"
     """Use one device or all GPUs of the machine; `auto`: all."""
     deterministic: bool = False
-    """Take only operations that give the same bits each time; on a GPU that is slower."""
+    """Give the same bits each time from the same seed; on a GPU that is slower."""
     checkpoint_seconds: float = 120.0
     """Seconds between two checkpoints: at most so much training is lost to a power cut."""
     tensorboard: bool = False

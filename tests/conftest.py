@@ -7,6 +7,8 @@ import pytest
 
 # As `start_keras` does, for tests that import TensorFlow themselves.
 os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
+# Two runs are compared bit for bit: see `devices.be_deterministic`.
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 TINY = (
     "model.backbone=smallcnn",

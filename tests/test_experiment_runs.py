@@ -1,10 +1,12 @@
 """`experiment`: what is run, skipped, refused and said."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from outcome import differences, outcome
 
 from keras_genres import cli
 from keras_genres.data.table import load_posters
@@ -268,6 +270,32 @@ def test_the_leak_shows_a_network_that_remembers(files, prepared, tmp_path):
     }
     second = Run.open(tmp_path / "leak" / "second")
     load_posters(second.environment()["data"])
+
+
+@pytest.mark.slow
+def test_a_leak_that_was_cut_off_goes_on_inside(files, prepared, tmp_path, monkeypatch):
+    from test_resume import Killed, kill_after
+
+    order = Order(
+        str(prepared),
+        str(tmp_path / "runs"),
+        epoch_scale=0.5,
+        folder=str(files),
+        changes=("training.checkpoint_seconds=0",),
+    )
+    whole = run_experiment("leak", order)
+    shutil.move(whole.path, tmp_path / "whole")
+    steps = 6 * len((tmp_path / "whole/first/history.csv").read_text().splitlines()[1:])
+    for batches in (3, steps):  # in the first run, and in the second one
+        with monkeypatch.context() as patch:
+            kill_after(patch, batches)
+            with pytest.raises(Killed):
+                run_experiment("leak", order)
+    run = run_experiment("leak", order)
+    for name in ("first", "second"):
+        one, other = Run(run.path / name), Run(tmp_path / "whole" / name)
+        assert one.environment()["resumed"]
+        assert differences(outcome(one), outcome(other)) == []
 
 
 STILL = (

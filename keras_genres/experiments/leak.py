@@ -26,7 +26,7 @@ FIRST, REDRAWN, SECOND = "first", "redrawn", "second"
 _CONTINUED = 0.5  # share of the second stage's epochs that the resumed run trains
 
 
-def leak(settings, data, out, overwrite=False, facts=None):
+def leak(settings, data, out, overwrite=False, facts=None, resume=False):
     """Train, draw the split anew, go on training, and write what happened to the scores.
 
     Args:
@@ -37,6 +37,7 @@ def leak(settings, data, out, overwrite=False, facts=None):
             `leak.json`, `leak.csv`, `leak.md`, `leak.png` and `leak.svg`.
         overwrite: Replace a folder of this kind that is there.
         facts: More to be said of both runs in `environment.json`.
+        resume: Go on with what was cut off.
 
     Returns:
         The `Run` at `out`, which holds `environment.json` and the two runs.
@@ -45,22 +46,23 @@ def leak(settings, data, out, overwrite=False, facts=None):
         UserError: For anything the user can mend; `out` is then not written.
     """
     from keras_genres.experiments.leak_figure import draw_leak
-    from keras_genres.training.fit import fit
+    from keras_genres.training.fit import fit_or_resume
 
     started = time.perf_counter()
     facts = dict(facts or {})
-    with whole_folder(out, overwrite, mark="leak.json") as scratch:
-        first = fit(settings, data, scratch / FIRST, facts=facts | {"title": "Before"})
+    with whole_folder(out, overwrite, mark="leak.json", resume=resume) as scratch:
+        (scratch / ".keep").touch()
+        first = fit_or_resume(settings, data, scratch / FIRST, facts | {"title": "Before"})
         posters = load_posters(data)
         redraw(posters, scratch / REDRAWN, os.path.join(out, REDRAWN))
         redrawn = load_posters(scratch / REDRAWN)
         evaluated = _score_validation(settings, redrawn, first)
         evaluated.save(scratch / REDRAWN / "val.npz")
-        second = fit(
+        second = fit_or_resume(
             continued(settings),
             scratch / REDRAWN,
             scratch / SECOND,
-            facts=facts
+            facts
             | {
                 "title": "After the split was drawn anew",
                 "data": str((Path(out) / REDRAWN).resolve()),

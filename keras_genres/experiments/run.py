@@ -7,6 +7,7 @@ import sys
 from keras_genres.errors import UserError
 from keras_genres.experiments.status import epochs_of, partial_of, state_of
 from keras_genres.experiments.table import LEAK, find_experiment, find_experiments
+from keras_genres.files import UNFINISHED
 from keras_genres.locks import alone
 
 
@@ -45,7 +46,9 @@ def run_experiment(name, order, overwrite=False, note=print):
         if fits.state_of(out) in ("begun", "complete"):
             note(f"{out} was cut off {_after(out)}; it goes on from there")
             return fits.resume(out, data, settings.to_changes())
-    _clear_partial(out, note)
+    goes_on = experiment.kind == LEAK and not overwrite and any(partial_of(out).path.glob("first*"))
+    if not goes_on:
+        _clear_partial(out, note)
     if experiment.kind == "baseline":
         from keras_genres.baselines.run import baseline
 
@@ -53,7 +56,7 @@ def run_experiment(name, order, overwrite=False, note=print):
     if experiment.kind == LEAK:
         from keras_genres.experiments.leak import leak
 
-        return leak(settings, data, out, overwrite, facts)
+        return leak(settings, data, out, overwrite, facts, goes_on)
     from keras_genres.training.fit import fit
 
     return fit(settings, data, out, overwrite, facts)
@@ -64,7 +67,7 @@ def _clear_partial(out, note):
     partial = partial_of(out)
     if not partial.path.exists():
         return
-    is_ours = any((partial.path / mark).exists() for mark in ("settings.yaml", "first"))
+    is_ours = any((partial.path / mark).exists() for mark in ("settings.yaml", UNFINISHED))
     if not is_ours and any(partial.path.iterdir()):
         raise UserError(
             f"{partial.path} holds other things (it has no settings.yaml). Move it away."

@@ -6,13 +6,15 @@ from keras_genres.errors import UserError
 from keras_genres.evaluation.compare.facts import clean
 from keras_genres.experiments.table import find_experiments
 from keras_genres.files import parse_json
+from keras_genres.files import partial_of as partial_path
+from keras_genres.locks import is_in_use
 from keras_genres.manifest import HASHES
 from keras_genres.runs import Run
 from keras_genres.split import Split
 
 
 def state_of(experiment, order):
-    """Return `done`, `cut off` or `to do`.
+    """Return `done`, `running`, `cut off` or `to do`.
 
     Raises:
         UserError: If it was done on another split or with another cut.
@@ -22,7 +24,13 @@ def state_of(experiment, order):
     if _is_done(run):
         _require_same_cut(run, experiment, order)
         return "done"
-    return "cut off" if partial_of(out).path.exists() else "to do"
+    return _unfinished_state(out)
+
+
+def _unfinished_state(out):
+    if is_in_use(out):
+        return "running"
+    return "cut off" if partial_path(out).exists() else "to do"
 
 
 def _require_same_cut(run, experiment, order):
@@ -48,7 +56,7 @@ def _said(cut):
 
 def partial_of(out):
     """Return the `Run` that an interrupted one left beside `out`."""
-    return Run(out.with_name(out.name + ".partial"))
+    return Run(partial_path(out))
 
 
 def epochs_of(run):
@@ -114,6 +122,6 @@ def _row(run):
             score = _score(run, run.report / f"{split}.json")
             if _is_number(score):
                 row[f"{split}_macro_f1"] = f"{score:.3f}"
-    elif partial.path.exists():
-        row |= {"state": "cut off", "epochs": epochs_of(partial) or ""}
+    else:
+        row |= {"state": _unfinished_state(run.path), "epochs": epochs_of(partial) or ""}
     return row

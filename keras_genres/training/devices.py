@@ -69,12 +69,17 @@ def set_precision(precision):
 def be_deterministic():
     """Take only operations that give the same bits each time, for the rest of this process.
 
-    JAX's on a CPU do anyway; on a GPU it takes an XLA flag, set before JAX starts.
+    Call it before TensorFlow computes anything. JAX on a CPU is so by itself;
+    on a GPU it takes an XLA flag, set before JAX starts.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
+        # Which operation ends first decides which buffer a sum of gradients is written to, and
+        # so the order in which it is added up. Within an operation threads stay.
+        with contextlib.suppress(RuntimeError):  # too late, if TensorFlow computes already
+            tf.config.threading.set_inter_op_parallelism_threads(1)
     else:
         flag = "--xla_gpu_deterministic_ops=true"
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()

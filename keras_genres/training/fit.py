@@ -108,6 +108,13 @@ def resume(path, data=None, changes=None, allow=()):
     return Run(out)
 
 
+def fit_or_resume(settings, data, out, facts=None, start=None):
+    """Return the run at `out`: finished already, gone on with, or begun; as `fit` and `resume`."""
+    if is_new(out):
+        return fit(settings, data, out, facts=facts, start=start)
+    return resume(out, data, settings.to_changes())
+
+
 def state_of(out):
     """Return how far the run at `out` has come.
 
@@ -118,7 +125,8 @@ def state_of(out):
     run = Run(partial_of(out))
     if Origin.is_in(run.checkpoints):
         return "begun"
-    if run.environment_file.exists() and not run.checkpoints.exists():
+    # The report is the last that is written, and the checkpoints go in one move.
+    if run.model_file.exists() and run.report.exists() and not run.checkpoints.exists():
         return "complete"
     return "finished" if Run(out).environment_file.exists() else "nothing"
 

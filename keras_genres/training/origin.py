@@ -64,9 +64,15 @@ class Origin:
         """Read what a run began with.
 
         Raises:
-            UserError: If the file is missing or damaged.
+            UserError: If the file is missing, damaged or of another version.
         """
-        return cls(**read_sealed(folder / _FILE))
+        try:
+            return cls(**read_sealed(folder / _FILE))
+        except TypeError:
+            raise UserError(
+                f"{folder / _FILE} was written by another version of keras-genres. Go on with that "
+                "version, or begin the run again with --overwrite."
+            ) from None
 
     @staticmethod
     def is_in(folder):

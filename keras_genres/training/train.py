@@ -1,5 +1,6 @@
 """The stages of a run, one after the other, from wherever it stands."""
 
+import contextlib
 import gc
 import importlib.util
 
@@ -90,8 +91,10 @@ class Training:
             self.course.save()
             return
         except KeyboardInterrupt:
-            if not self.stop.is_now:  # otherwise the step is torn, and the last checkpoint counts
-                self.course.save(self.model)
+            # After a second signal the step is torn: then the last checkpoint counts.
+            if not self.stop.is_now:
+                with contextlib.suppress(callbacks.Diverged):
+                    self.course.save(self.model)
             raise
         except callbacks.Diverged:
             take_back = self.course.go_back
