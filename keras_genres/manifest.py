@@ -14,19 +14,23 @@ import contextlib
 import hashlib
 import os
 import re
-import stat
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from keras_genres.errors import UserError
 from keras_genres.files import read_sealed, sync_folder, write_sealed
+from keras_genres.plain_files import (
+    HASHES,
+    is_plain_name,
+    name_in,
+    require_plain,
+    require_plain_files,
+    scan,
+)
 
-HASHES = "hashes.json"
-ODD_NAME = "not a name that can be listed"
 _MOST_READ_BYTES = 2**30  # predictions of a million posters are a third of it
 _MAKERS = {"thresholds.json": "thresholds", "report/": "report", "saved_model/": "export"}
 # Commands that write a file again, from files of the run that they do not replace.
-LEFTOVERS = (".partial", ".old")
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -63,10 +67,8 @@ def write_manifest(folder):
         UserError: If it holds a link or something else that is no file.
     """
     folder = Path(folder)
-    names, inner, odd = scan(folder)
-    for name, what in odd.items():
-        if what != ODD_NAME:
-            raise UserError(f"{folder / name} is {what}; a run folder holds plain files only.")
+    require_plain_files(folder)
+    names, inner, _ = scan(folder)
     files = {name: (_synced_entry(folder / name),) for name in names}
     for place in {(folder / name).parent for name in names}:
         sync_folder(place)
@@ -103,7 +105,7 @@ def read_manifest(folder):
             f"`keras-genres verify {folder} --accept` takes its files as they are."
         )
     try:
-        _require_plain(folder, HASHES)
+        require_plain(folder, HASHES)
         value = read_sealed(path)
         files = {_checked(name): (Entry(**entry),) for name, entry in value["files"].items()}
         for name, entries in value.get("changing", {}).items():
@@ -131,7 +133,7 @@ def require_whole(folder, path):
     Raises:
         UserError: One line that names the file, what is wrong and what to do.
     """
-    manifest, name = read_manifest(folder), _name(folder, path)
+    manifest, name = read_manifest(folder), name_in(folder, path)
     names = [each for each in manifest.files if each == name or each.startswith(name + "/")]
     if Path(path).is_dir():
         there, _, odd = scan(folder, path)
@@ -148,7 +150,7 @@ def read_whole(folder, path):
     Raises:
         UserError: As `require_whole`.
     """
-    name, manifest = _name(folder, path), read_manifest(folder)
+    name, manifest = name_in(folder, path), read_manifest(folder)
     fault = find_fault(folder, name, manifest, hashed=False)
     if not fault and os.path.getsize(path) > _MOST_READ_BYTES:
         raise UserError(f"{path} is larger than any file of its kind: it is not read.")
@@ -175,7 +177,7 @@ def find_fault(folder, name, manifest, hashed=True):
         exists = os.path.lexists(Path(folder) / name)
         return f"it is not in {HASHES}" if exists else "there is no such file"
     try:
-        size = _require_plain(folder, name)
+        size = require_plain(folder, name)
     except FileNotFoundError:
         return "" if None in accepted else "it is missing"
     except (OSError, UserError) as error:
@@ -221,7 +223,7 @@ def announce(folder, changes):
     manifest = read_manifest(folder)
     files = dict(manifest.files)
     for path, entry in changes.items():
-        name = _name(folder, path)
+        name = name_in(folder, path)
         files[name] = (*files.get(name, (None,)), entry)
     _write(folder, Manifest(files, manifest.folders))
 
@@ -231,7 +233,7 @@ def settle(folder, paths):
     manifest = read_manifest(folder)
     files = dict(manifest.files)
     for path in paths:
-        name = _name(folder, path)
+        name = name_in(folder, path)
         files[name] = files[name][-1:]
     _write(folder, Manifest(files, manifest.folders))
 
@@ -245,44 +247,6 @@ def entry_of(file):
     return Entry(file.seek(0, os.SEEK_END), digest)
 
 
-def scan(folder, below=None):
-    """Return what lies in a folder, links not followed.
-
-    Args:
-        folder: The run folder.
-        below: A folder in it to look at alone.
-
-    Returns:
-        Sorted names of files, of folders with hashes of their own, and for
-        names of anything else what it is.
-    """
-    folder = Path(folder)
-    names, inner, odd = [], [], {}
-    waiting = [Path(below) if below else folder]
-    while waiting:
-        place = waiting.pop()
-        for each in os.scandir(place):
-            name = _name(folder, each.path)
-            if each.name.startswith(".") or (place == folder and each.name == HASHES):
-                continue
-            if each.is_symlink():
-                odd[name] = "a link"
-            elif not _is_plain_name(name):
-                odd[name] = ODD_NAME
-            elif each.is_dir():
-                if each.name.endswith(LEFTOVERS):
-                    continue
-                if os.path.lexists(os.path.join(each.path, HASHES)):
-                    inner.append(name)
-                else:
-                    waiting.append(Path(each.path))
-            elif each.is_file():
-                names.append(name)
-            else:
-                odd[name] = "no plain file"
-    return sorted(names), sorted(inner), odd
-
-
 def _difference(found, accepted):
     """Say how a file differs from what may be there; empty if it is one of them."""
     if found in accepted:
@@ -292,20 +256,6 @@ def _difference(found, accepted):
         return "its content was changed"
     sizes = " or ".join(f"{entry.bytes:,}" for entry in wanted) or "no"
     return f"it has {found.bytes:,} bytes where {sizes} were written"
-
-
-def _require_plain(folder, name):
-    """Return the size of a file; refuse links on the way to it, and what would hang a reader."""
-    place = Path(folder)
-    for part in PurePosixPath(name).parts:
-        place = place / part
-        status = os.lstat(place)
-        if stat.S_ISLNK(status.st_mode):
-            where = "it is" if place == Path(folder) / name else f"{place} is"
-            raise UserError(f"{where} a link, and a run folder holds plain files only")
-    if not stat.S_ISREG(status.st_mode):
-        raise UserError("it is no plain file")
-    return status.st_size
 
 
 def _write(folder, manifest):
@@ -331,17 +281,7 @@ def _synced_entry(path):
     return entry
 
 
-def _name(folder, path):
-    return Path(os.path.relpath(path, folder)).as_posix()
-
-
 def _checked(name):
-    if not _is_plain_name(name):
+    if not is_plain_name(name):
         raise ValueError
     return name
-
-
-def _is_plain_name(name):
-    """Whether a name cannot point out of the folder, on any system, and is one line."""
-    is_text = name.isprintable() and "\\" not in name and ":" not in name
-    return is_text and all(part not in ("", ".", "..") for part in name.split("/"))

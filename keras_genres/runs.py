@@ -11,15 +11,14 @@ from keras_genres.errors import UserError
 from keras_genres.files import UNFINISHED, json_text, parse_json, whole_file, whole_folder
 from keras_genres.genres import GENRES
 from keras_genres.manifest import (
-    HASHES,
     announce,
     entry_of,
     read_manifest,
     read_whole,
     require_whole,
-    scan,
     settle,
 )
+from keras_genres.plain_files import HASHES, require_plain, scan
 from keras_genres.predictions import Predictions
 from keras_genres.settings import Settings
 from keras_genres.split import Split, hash_rows
@@ -118,11 +117,13 @@ class Run:
         if self.is_checked:
             return read_whole(self.path, path)
         try:
+            require_plain(self.path, Path(path).relative_to(self.path).as_posix())
             return Path(path).read_bytes()
         except FileNotFoundError:
             raise UserError(f"There is no {path}. Is this a finished run?") from None
-        except OSError as error:
-            raise UserError(f"{path} cannot be read: {error.strerror}.") from None
+        except (OSError, UserError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"{path} cannot be read: {reason}.") from None
 
     def whole(self, path):
         """Return the path of a file or folder of the run when all of it is as it was written.

@@ -1,48 +1,17 @@
 """Is a run folder as it was written, and does what is in it belong together?"""
 
-import csv
-import io
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from keras_genres.archive import require_known_network
-from keras_genres.artefact import metadata_of, read_metadata
+from keras_genres.contradictions import NOTE, WRONG, Finding, find_contradictions
 from keras_genres.errors import UserError
-from keras_genres.files import parse_json, partial_of
-from keras_genres.genres import GENRES
+from keras_genres.files import partial_of
 from keras_genres.locks import alone
-from keras_genres.manifest import (
-    HASHES,
-    LEFTOVERS,
-    ODD_NAME,
-    explain_remedy,
-    find_fault,
-    read_manifest,
-    scan,
-    write_manifest,
-)
+from keras_genres.manifest import explain_remedy, find_fault, read_manifest, write_manifest
+from keras_genres.plain_files import HASHES, LEFTOVERS, ODD_NAME, require_plain_files, scan
 from keras_genres.runs import Run
 
-WRONG, NOTE = "wrong", "note"
-_EVALUATED = ("val", "test")
-_OF_SPLIT = ("predictions/", "thresholds.json")  # what is held against split.json
-_REPORT = ("val.csv", "test.csv", "val.json", "test.json", "report.md")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is to be said of one file."""
-
-    file: str
-    """Its name in the run folder."""
-    level: str
-    """`wrong`, or `note` for what does no harm."""
-    what: str
-    """What was found."""
-    todo: str = ""
-    """What to do, a sentence; empty for nothing."""
-    is_readable: bool = True
-    """Whether the file can be used if it is taken as it is."""
+_SAID = ("file", "level", "what", "todo")
 
 
 @dataclass(frozen=True)
@@ -71,9 +40,6 @@ class Verified:
             "is_whole": self.is_whole,
             "findings": [{key: each[key] for key in _SAID} for each in findings],
         }
-
-
-_SAID = ("file", "level", "what", "todo")
 
 
 def verify(path):
@@ -106,9 +72,11 @@ def verify(path):
     found += _half_changed(path, manifest, {each.file for each in found})
     found += _strangers(path, manifest)
     damaged = {each.file for each in found if each.level == WRONG}
-    found += _contradictions(Run(path, checked=False), damaged)
+    found += find_contradictions(Run(path, checked=False), damaged)
     files, size = len(manifest.files), _size(manifest)
     for name in manifest.folders:
+        if name in damaged:
+            continue  # a link, which is not followed
         if not (path / name).is_dir():
             found.append(Finding(name, WRONG, "the run is missing"))
             continue
@@ -140,8 +108,9 @@ def accept(path):
         places = [*_runs_inside(path), path]
         found = []
         for place in places:
+            require_plain_files(place)
             inside = place.relative_to(path).as_posix() + "/" if place != path else ""
-            for each in _contradictions(Run(place, checked=False), ()):
+            for each in find_contradictions(Run(place, checked=False), ()):
                 if not each.is_readable:
                     raise UserError(f"Nothing was taken as it is: {each.what}")
                 found.append(Finding(inside + each.file, each.level, each.what, each.todo))
@@ -210,89 +179,9 @@ def _strangers(path, manifest):
             yield Finding(each.name, NOTE, what)
 
 
-def _contradictions(run, damaged):
-    """Tell files that cannot be used, or do not belong together; damaged ones are passed over."""
-    if not run.has(run.settings_file):
-        return  # the folder around the runs of an experiment
-    parts = [
-        ("settings.yaml", run.settings),
-        ("environment.json", run.environment),
-        ("split.json", run.split),
-        *(
-            (f"predictions/{part}.npz", lambda part=part: run.predictions(part))
-            for part in _EVALUATED
-        ),
-        ("thresholds.json", run.threshold_facts),
-    ]
-    is_sound = True
-    for name, read in parts:
-        if name in damaged or (name.startswith(_OF_SPLIT) and "split.json" in damaged):
-            is_sound = False
-            continue
-        try:
-            read()
-        except UserError as error:
-            is_sound = False
-            yield Finding(name, WRONG, str(error), is_readable=False)
-    if is_sound:
-        yield from _of_models(run, damaged)
-        yield from _of_report(run, damaged)
-
-
-def _of_models(run, damaged):
-    is_network = run.environment().get("kind") != "baseline"
-    for model in (run.model_file, run.saved_model):
-        name = model.name
-        if any(each == name or each.startswith(name + "/") for each in damaged):
-            continue
-        if not run.has(model):
-            if is_network:
-                yield Finding(name, NOTE, "the run has none")
-            continue
-        try:
-            if model == run.model_file:
-                require_known_network(model)
-            found, wanted = read_metadata(model), metadata_of(run)
-        except UserError as error:
-            yield Finding(name, WRONG, str(error), is_readable=False)
-            continue
-        for key in ("backbone", "height", "width", "fit", "split_sha256", "thresholds"):
-            if found.get(key) != wanted[key]:
-                what = f"it tells another {key} than the run: it is of another run, or out of date"
-                todo = (
-                    f"`keras-genres export {run.path}` makes both models tell the run's thresholds."
-                )
-                yield Finding(name, WRONG, what, todo if key == "thresholds" else "")
-
-
-def _of_report(run, damaged):
-    again = f"`keras-genres report {run.path}` writes it again."
-    for name in _REPORT:
-        if f"report/{name}" not in damaged and not run.has(run.report / name):
-            yield Finding(f"report/{name}", NOTE, "the run has none", again)
-            damaged = {*damaged, f"report/{name}"}
-    thresholds = {genre: str(value) for genre, value in zip(GENRES, run.thresholds(), strict=True)}
-    for part in _EVALUATED:
-        table, summary = (run.report / f"{part}.{kind}" for kind in ("csv", "json"))
-        if f"report/{table.name}" not in damaged:
-            text = run.read(table).decode("utf-8", "replace")
-            rows = csv.DictReader(io.StringIO(text, newline=""))
-            told = {row.get("genre"): row.get("threshold") for row in rows}
-            if {genre: told.get(genre) for genre in GENRES} != thresholds:
-                what = "it tells other thresholds than thresholds.json"
-                yield Finding(f"report/{table.name}", WRONG, what, again)
-        if f"report/{summary.name}" not in damaged:
-            try:
-                told = parse_json(run.read(summary), summary)["split_sha256"]
-            except (UserError, KeyError, TypeError):
-                told = None
-            if told != run.split().sha256:
-                what = "it tells of another split than split.json"
-                yield Finding(f"report/{summary.name}", WRONG, what, again)
-
-
 def _runs_inside(path):
-    runs = (Run(each, checked=False) for each in sorted(path.iterdir()) if each.is_dir())
+    folders = (each for each in sorted(path.iterdir()) if each.is_dir() and not each.is_symlink())
+    runs = (Run(each, checked=False) for each in folders)
     return [run.path for run in runs if run.settings_file.exists() and run.split_file.exists()]
 
 

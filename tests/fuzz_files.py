@@ -4,6 +4,7 @@ Each function takes a number, which decides the input, and returns a short
 text: `read`, `refused`, or `!` and what should not have happened.
 """
 
+import copy
 import functools
 import io
 import json
@@ -31,7 +32,8 @@ from keras_genres.evaluation.report_markdown import report_markdown
 from keras_genres.evaluation.thresholds import sweep
 from keras_genres.files import write_json
 from keras_genres.hdf5 import require_plain_weights
-from keras_genres.manifest import HASHES, update_manifest, write_manifest
+from keras_genres.manifest import update_manifest, write_manifest
+from keras_genres.plain_files import HASHES
 from keras_genres.runs import Run
 from keras_genres.settings import Settings, load_settings
 from keras_genres.verify import format_verified, verify
@@ -185,14 +187,18 @@ def _json(draw, data):
     document = json.loads(data)
     for _ in range(draw.choice((1, 1, 2, 3))):
         places = list(_places(document))
+        if not places:
+            break
         holder, key = draw.choice(places)
         kind = draw.random()
         if kind < 0.6:
-            holder[key] = draw.choice(_VALUES)
+            holder[key] = copy.deepcopy(draw.choice(_VALUES))
         elif kind < 0.8:
             del holder[key]
         elif isinstance(holder, dict):
-            holder[draw.choice(("more", "", "genres", "x" * 300))] = draw.choice(_VALUES)
+            holder[draw.choice(("more", "", "genres", "x" * 300))] = copy.deepcopy(
+                draw.choice(_VALUES)
+            )
     return json.dumps(document).encode()
 
 

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from keras_genres.cli import main
-from keras_genres.manifest import HASHES
+from keras_genres.plain_files import HASHES
 from keras_genres.runs import Run
 
 SCORES = {"predictions/val.npz", "predictions/test.npz"}

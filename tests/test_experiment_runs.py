@@ -22,6 +22,7 @@ from keras_genres.manifest import write_manifest
 from keras_genres.runs import Run
 from keras_genres.settings import load_settings
 from keras_genres.split import SPLITS
+from keras_genres.verify import verify
 
 TINY = """# A tiny network
 #
@@ -270,6 +271,7 @@ def test_the_leak_shows_a_network_that_remembers(files, prepared, tmp_path):
     }
     second = Run.open(tmp_path / "leak" / "second")
     load_posters(second.environment()["data"])
+    assert verify(tmp_path / "leak").findings == ()
 
 
 @pytest.mark.slow

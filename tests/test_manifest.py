@@ -7,17 +7,16 @@ import pytest
 from keras_genres.errors import UserError
 from keras_genres.files import write_sealed
 from keras_genres.manifest import (
-    HASHES,
     announce,
     entry_of,
     read_manifest,
     read_whole,
     require_whole,
-    scan,
     settle,
     update_manifest,
     write_manifest,
 )
+from keras_genres.plain_files import HASHES, scan
 from keras_genres.runs import Run
 
 

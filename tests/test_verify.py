@@ -15,8 +15,9 @@ from keras_genres.cli import main
 from keras_genres.errors import UserError
 from keras_genres.evaluation.report import write_report
 from keras_genres.evaluation.thresholds import sweep
-from keras_genres.files import write_json
-from keras_genres.manifest import HASHES, write_manifest
+from keras_genres.files import write_json, write_sealed
+from keras_genres.manifest import write_manifest
+from keras_genres.plain_files import HASHES
 from keras_genres.runs import Run
 from keras_genres.verify import accept, verify
 
@@ -81,6 +82,26 @@ def test_a_link_out_of_the_run_is_wrong(run, tmp_path):
     assert told(run) == {"more.txt": ("wrong", "it is a link; a run folder holds plain files only")}
     with pytest.raises(UserError, match="is a link"):
         accept(run.path)
+
+
+@pytest.mark.parametrize("name", ["settings.yaml", "environment.json", "model.keras"])
+def test_pipes_do_not_make_anybody_wait(run, name):
+    (run.path / name).unlink()
+    os.mkfifo(run.path / name)
+    assert told(run)[name] == ("wrong", "it is no plain file")
+    with pytest.raises(UserError, match="no plain file"):
+        accept(run.path)
+    with pytest.raises(UserError, match="no plain file"):
+        Run(run.path, checked=False).read(run.path / name)
+
+
+def test_a_run_inside_that_is_a_link_to_its_own_folder_is_wrong(run):
+    with open(run.path / HASHES) as file:
+        value = json.load(file)
+    del value["sha256"]
+    write_sealed(run.path / HASHES, value | {"folders": ["again"]})
+    os.symlink(".", run.path / "again")
+    assert set(told(run)) == {"again"}
 
 
 def test_an_edited_file_is_taken_with_accept_and_what_hangs_on_it_is_told(run):

@@ -8,7 +8,7 @@ from keras_genres.experiments.table import find_experiments
 from keras_genres.files import parse_json
 from keras_genres.files import partial_of as partial_path
 from keras_genres.locks import is_in_use
-from keras_genres.manifest import HASHES
+from keras_genres.plain_files import HASHES
 from keras_genres.runs import Run
 from keras_genres.split import Split
 
