@@ -218,6 +218,18 @@ def test_a_resumed_run_that_is_finished_is_told_so(finished, capsys):
     assert "is finished; nothing is left to do" in capsys.readouterr().err
 
 
+def test_a_finished_run_is_not_taken_for_another(finished, prepared, drawn, tmp_path):
+    from keras_genres.data.prepare import prepare
+    from keras_genres.settings import PrepareSettings
+
+    assert resume(finished.path, data=prepared, changes={"model.backbone": "smallcnn"})
+    with pytest.raises(UserError, match=r"model\.backbone smallcnn -> resnet50"):
+        resume(finished.path, changes={"model.backbone": "resnet50"})
+    prepare(drawn / "labels.csv", tmp_path / "other", PrepareSettings(seed=3))
+    with pytest.raises(UserError, match="different splits"):
+        resume(finished.path, data=tmp_path / "other")
+
+
 def test_nothing_to_resume_is_one_line(tmp_path):
     with pytest.raises(UserError, match="nothing to resume"):
         resume(tmp_path / "run")
@@ -298,7 +310,7 @@ def test_checkpoints_keep_the_last_two(tmp_path):
     assert state == {"epoch": 3} and groups["network"][0].tolist() == [3, 3, 3]
 
 
-def test_a_poster_that_vanished_is_named_before_training(drawn, tmp_path):
+def test_a_poster_that_vanished_is_named_before_training(drawn, tmp_path, monkeypatch):
     from keras_genres.data.prepare import prepare
 
     shutil.copytree(drawn, tmp_path / "drawn")
@@ -309,7 +321,12 @@ def test_a_poster_that_vanished_is_named_before_training(drawn, tmp_path):
     with pytest.raises(UserError, match="1 of 120 posters vanished"):
         fit(settings(), data, tmp_path / "run")
     assert not list(tmp_path.glob("run*"))
-    run = fit(settings("input.changed=leave_out", "training.epochs=0"), data, tmp_path / "run")
+    leave_out = settings("input.changed=leave_out", "training.epochs=0")
+    with monkeypatch.context() as patch:
+        kill_after(patch, 2)
+        with pytest.raises(Killed):
+            fit(leave_out, data, tmp_path / "run")
+    run = resume(tmp_path / "run")
     assert [row["what"] for row in run.environment()["left_out"]] == ["vanished"]
     assert run.environment()["posters"]["train"] == len(posters.part("train")) - 1
     assert run.split().sha256 != posters.split.sha256

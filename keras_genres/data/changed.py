@@ -22,7 +22,7 @@ _LISTED = 20  # lines of posters that are left out
 _JOBS = 8  # files hashed at a time
 
 
-def ready_posters(folder, settings, note=None):
+def ready_posters(folder, settings, note=None, is_begun=False):
     """Load prepared posters and see to those that have vanished or changed since.
 
     By default the files' size and time of change are compared, which takes a
@@ -33,6 +33,7 @@ def ready_posters(folder, settings, note=None):
         folder: Folder that `data prepare` wrote, or its `multilabel_posters.csv`.
         settings: An `InputSettings`: `check` and `changed` count.
         note: Called with each line there is to say; by default it goes to stderr.
+        is_begun: Whether a training goes on, so that its posters can only come back.
 
     Returns:
         `(posters, left_out)`: the `Posters`, and a list of `(filename, what)`
@@ -57,10 +58,13 @@ def ready_posters(folder, settings, note=None):
         return posters, []
     left_out = [(names[row], what) for row, what in found]
     if settings.changed == "error":
-        raise UserError(
-            f"{name_some(left_out, len(posters))}. Run `keras-genres data prepare` again, or train "
-            "without them: --set input.changed=leave_out."
+        remedy = (
+            "Bring them back to go on, or begin another run"
+            if is_begun
+            else "Run `keras-genres data prepare` again, or train without them: "
+            "--set input.changed=leave_out"
         )
+        raise UserError(f"{name_some(left_out, len(posters))}. {remedy}.")
     rest = leave_out(posters, [name for name, _ in left_out])
     for split in SPLITS:
         if not (rest.splits == split).any():

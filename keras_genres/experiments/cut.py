@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_genres.data.changed import carry_stamps
 from keras_genres.data.splits import draw_splits
 from keras_genres.data.table import load_posters, write_posters
 from keras_genres.errors import UserError
@@ -62,6 +63,7 @@ def cut_posters(data, count, out, seed=0):
             split.fractions,
             chosen.extra,
         )
+        carry_stamps(posters, kept, names, folder)
         write_json(folder / _MARK, facts)
     return out
 

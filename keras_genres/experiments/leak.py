@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_genres.data.changed import carry_stamps
 from keras_genres.data.splits import draw_splits
 from keras_genres.data.table import load_posters, write_posters
 from keras_genres.evaluation.intervals import bootstrap_intervals
@@ -101,9 +102,11 @@ def redraw(posters, folder, final):
     drawn = draw_splits(posters.labels[pool], posters.groups[pool], fractions, seed)
     splits = posters.splits.copy()
     splits[pool] = np.where(drawn == "val", "val", "train")
+    names = [os.path.relpath(path, final).replace(os.sep, "/") for path in posters.paths]
+    carry_stamps(posters, np.arange(len(posters)), names, folder)
     write_posters(
         folder,
-        [os.path.relpath(path, final).replace(os.sep, "/") for path in posters.paths],
+        names,
         posters.labels,
         splits,
         posters.groups,

@@ -116,9 +116,11 @@ class Course:
         found = self.checkpoints.load()
         if found is None:
             return False
-        self._earlier_seconds = found[0]["seconds"]
-        self._take_up(*found)
-        self.resumed = [*self.resumed, [self.epoch, self.step]]
+        state, groups = found
+        state["resumed"].append([state["epoch"], state["step"]])
+        self.checkpoints.save(state, groups)  # a session that is killed soon was one, too
+        self._earlier_seconds = state["seconds"]
+        self._take_up(state, groups)
         return True
 
     def take_back(self):

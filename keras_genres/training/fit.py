@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from keras_genres.data.changed import ready_posters
-from keras_genres.data.table import require_positives
+from keras_genres.data.table import load_posters, require_positives
 from keras_genres.errors import UserError
 from keras_genres.files import UNFINISHED, partial_of, whole_folder, write_text
 from keras_genres.inference.export import load_network
@@ -16,7 +16,7 @@ from keras_genres.runs import Run
 from keras_genres.training.complete import complete, seal
 from keras_genres.training.display import say
 from keras_genres.training.job import build_job, poster_sources
-from keras_genres.training.origin import Origin, origin_of
+from keras_genres.training.origin import Origin, origin_of, require_harmless
 from keras_genres.training.prefix import PrefixCache
 from keras_genres.training.stages import resolve
 from keras_genres.training.train import require_tensorboard
@@ -90,6 +90,7 @@ def resume(path, data=None, changes=None, allow=()):
         out = out.with_name(out.name.removesuffix(".partial"))
     state = state_of(out)
     if state == "finished":
+        _require_asked(Run(out), data, changes)
         with alone(out):  # and nobody is at it
             pass
         say(f"{out} is finished; nothing is left to do")
@@ -149,7 +150,7 @@ def _go_on(run, origin, out, data, changes, allow):
     begun = time.perf_counter()
     data = Path(data or origin.data).resolve()
     settings = origin.resolved(changes)
-    posters, left_out = _posters(settings, data)
+    posters, left_out = _posters(settings, data, is_begun=True)
     job = _build(settings, posters, origin.start)
     now = origin_of(job, data, left_out, origin.facts, origin.overwrite, origin.start)
     origin.require_same(now, allow)
@@ -160,10 +161,20 @@ def _go_on(run, origin, out, data, changes, allow):
     complete(job, run, now, out, begun)
 
 
-def _posters(settings, data):
+def _require_asked(run, data, changes):
+    """Refuse to take a finished run for one with other settings or of another split."""
+    require_harmless(run.settings(), changes or {})
+    if data is not None:
+        split = load_posters(data).split
+        left_out = run.environment().get("left_out")
+        if not left_out:  # otherwise the run's split is that of the rest
+            run.split().require_same(split, run.path, data)
+
+
+def _posters(settings, data, is_begun=False):
     if settings.training.tensorboard:
         require_tensorboard()
-    posters, left_out = ready_posters(data, settings.input, say)
+    posters, left_out = ready_posters(data, settings.input, say, is_begun)
     require_positives(posters)
     return posters, left_out
 

@@ -42,7 +42,7 @@ class StopOnSignal(keras.callbacks.Callback):
             raise KeyboardInterrupt
         self.is_asked = True
         # Not print(): the signal may have come in the middle of one.
-        os.write(2, b"\nStopping after this batch; once more to stop at once\n")
+        os.write(2, b"\nStopping after this step; once more to stop at once\n")
 
     def check(self):
         """Raise `KeyboardInterrupt` if a signal came."""

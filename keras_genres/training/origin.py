@@ -90,24 +90,7 @@ class Origin:
             UserError: If a change would alter what comes out; it shows all of them.
         """
         settings = Settings().replace(self.settings)
-        asked = {
-            name: value for name, value in (changes or {}).items() if value not in _LEFT_TO_CHOOSE
-        }
-        wanted = settings.replace(asked)
-        found = {
-            name: (_value(settings, name), _value(wanted, name))
-            for name in asked
-            if _value(settings, name) != _value(wanted, name)
-        }
-        refused = [
-            f"{name} {old} -> {new}" for name, (old, new) in found.items() if name not in HARMLESS
-        ]
-        if refused:
-            raise UserError(
-                f"The run began with other settings: {', '.join(refused)}. Resume without them, "
-                f"or begin another run. Only {', '.join(HARMLESS)} may change."
-            )
-        return wanted
+        return require_harmless(settings, changes or {})
 
     def require_same(self, now, allow=()):
         """Refuse to go on with other posters, weights or versions.
@@ -146,6 +129,31 @@ class Origin:
                 f"{now.weights_sha256[:8]}): {_weights(self.settings)} was changed, or another "
                 "version of Keras starts differently. Bring the file back, or begin another run."
             )
+
+
+def require_harmless(settings, changes):
+    """Return settings with some changed, none of which alters what comes out.
+
+    Args:
+        settings: Resolved `Settings` of a run.
+        changes: `{"section.name": value}`; empty and `auto` stand for what was chosen.
+
+    Raises:
+        UserError: If one would alter what comes out; it shows all of them.
+    """
+    asked = {name: value for name, value in changes.items() if value not in _LEFT_TO_CHOOSE}
+    wanted = settings.replace(asked)
+    refused = [
+        f"{name} {_value(settings, name)} -> {_value(wanted, name)}"
+        for name in asked
+        if _value(settings, name) != _value(wanted, name) and name not in HARMLESS
+    ]
+    if refused:
+        raise UserError(
+            f"The run began with other settings: {', '.join(refused)}. Resume without them, "
+            f"or begin another run. Only {', '.join(HARMLESS)} may change."
+        )
+    return wanted
 
 
 def origin_of(job, data, left_out=(), facts=None, overwrite=False, start=None):
