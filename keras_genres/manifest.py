@@ -238,6 +238,22 @@ def settle(folder, paths):
     _write(folder, Manifest(files, manifest.folders))
 
 
+def settle_leftovers(folder):
+    """Settle on what is there of what a command had announced when it was killed.
+
+    Only for one who is alone in the folder. A file that is none of those
+    announced stays as it is, to be told by who reads it.
+    """
+    manifest = read_manifest(folder)
+    files = dict(manifest.files)
+    for name, accepted in manifest.files.items():
+        if len(accepted) > 1 and not find_fault(folder, name, manifest):
+            path = Path(folder) / name
+            files[name] = (entry_of(path) if path.exists() else None,)
+    if files != manifest.files:
+        _write(folder, Manifest(files, manifest.folders))
+
+
 def entry_of(file):
     """Return the `Entry` of a file: a path, or one that is open for reading bytes."""
     if isinstance(file, str | Path):

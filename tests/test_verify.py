@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner
 from synthetic import write_run
 
-from keras_genres.artefact import models_of, read_metadata, write_metadata
+from keras_genres.artefact import models_of, read_metadata, update_thresholds, write_metadata
 from keras_genres.cli import main
 from keras_genres.errors import UserError
 from keras_genres.evaluation.report import write_report
 from keras_genres.evaluation.thresholds import sweep
 from keras_genres.files import write_json, write_sealed
-from keras_genres.manifest import write_manifest
+from keras_genres.manifest import find_fault, read_manifest, settle_leftovers, write_manifest
 from keras_genres.plain_files import HASHES
 from keras_genres.runs import Run
 from keras_genres.verify import accept, verify
@@ -257,3 +257,40 @@ def test_verify_starts_without_heavy_packages(finished):
     assert done.returncode == 0, done.stderr
     heavy = {"keras", "tensorflow", "jax", "pandas", "sklearn", "scipy", "matplotlib"}
     assert not set(done.stdout.split()) & heavy
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_thresholds_that_are_cut_off_anywhere_leave_whole_files_and_can_be_chosen_again(
+    run, monkeypatch, steps
+):
+    """Three files are replaced, each announced before and settled after."""
+    from keras_genres import runs
+
+    done = []
+
+    def limited(act):
+        def step(*args):
+            if len(done) == steps:
+                raise KeyboardInterrupt
+            done.append(act)
+            act(*args)
+
+        return step
+
+    def choose():
+        run = Run(path)
+        sweep(run, "grid", 0.05)
+        update_thresholds(run, models_of(run))
+
+    path = run.path
+    with monkeypatch.context() as patch:
+        patch.setattr("keras_genres.runs.announce", limited(runs.announce))
+        patch.setattr("keras_genres.runs.settle", limited(runs.settle))
+        with pytest.raises(KeyboardInterrupt):
+            choose()
+    manifest = read_manifest(path)
+    assert [name for name in manifest.files if find_fault(path, name, manifest)] == []
+    settle_leftovers(path)
+    choose()
+    report = ("report/val.csv", "report/test.csv")  # of the thresholds before
+    assert [each.file for each in verify(path).findings] == list(report)

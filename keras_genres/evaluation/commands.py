@@ -24,10 +24,12 @@ def thresholds(run, method, grid_step, form):
     from keras_genres.evaluation.report import format_table, write_report
     from keras_genres.evaluation.thresholds import sweep
     from keras_genres.locks import alone
+    from keras_genres.manifest import settle_leftovers
     from keras_genres.runs import Run
 
     run = Run.open(run)
     with alone(run.path):
+        settle_leftovers(run.path)
         run.require_scores()  # what stands in the way is told before anything is changed
         models = models_of(run)
         table = sweep(run, method, grid_step)
@@ -69,11 +71,13 @@ def report(run, folder, html, columns, duplicates, form):
     from keras_genres.evaluation.posters import find_posters
     from keras_genres.evaluation.report import format_report, write_report
     from keras_genres.locks import alone
+    from keras_genres.manifest import settle_leftovers
     from keras_genres.runs import Run
 
     run = Run.open(run)
     posters = None if folder is None else find_posters(run, folder)[0]
     with alone(run.path):
+        settle_leftovers(run.path)
         made = write_report(run, posters, columns, html, duplicates, _note)
     click.echo(format_report(made, form))
     if html:
