@@ -29,6 +29,7 @@ from keras_genres.plain_files import (
 )
 
 _MOST_READ_BYTES = 2**30  # predictions of a million posters are a third of it
+_EDITED = (".json", ".yaml", ".csv", ".md")
 _MAKERS = {"thresholds.json": "thresholds", "report/": "report", "saved_model/": "export"}
 # Commands that write a file again, from files of the run that they do not replace.
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -207,6 +208,9 @@ def explain_remedy(folder, name):
                 f"`keras-genres {command} {folder}` writes it again, or `keras-genres verify "
                 f"{folder} --accept` takes the files as they are."
             )
+    # What people edit. A damaged archive, or one that is gone, cannot be taken as it is.
+    if not name.endswith(_EDITED) or not (Path(folder) / name).is_file():
+        return f"Bring it back from a copy; `keras-genres verify {folder}` checks the whole run."
     return (
         f"Bring it back from a copy, or `keras-genres verify {folder} --accept` takes the files as "
         "they are."

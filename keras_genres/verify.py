@@ -1,5 +1,7 @@
 """Is a run folder as it was written, and does what is in it belong together?"""
 
+import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -62,7 +64,8 @@ def verify(path):
     try:
         manifest = read_manifest(path)
     except UserError as error:
-        said = str(error).removeprefix(f"{path / HASHES} ").removeprefix(f"{path} has no ")
+        said = str(error).removeprefix(f"{path} has no {HASHES}: ")
+        said = said.replace(f"{path / HASHES} is", "it is", 1)
         return Verified(str(path), 0, 0, (Finding(HASHES, WRONG, said),))
     found = []
     for name in sorted(manifest.files):
@@ -109,16 +112,35 @@ def accept(path):
         found = []
         for place in places:
             require_plain_files(place)
+            _require_sound_model(Run(place, checked=False).model_file)
             inside = place.relative_to(path).as_posix() + "/" if place != path else ""
             for each in find_contradictions(Run(place, checked=False), ()):
                 if not each.is_readable:
-                    raise UserError(f"Nothing was taken as it is: {each.what}")
+                    raise UserError(
+                        f"Nothing was taken as it is: {each.what.rstrip('.')}. Bring it back from "
+                        "a copy."
+                    )
                 found.append(Finding(inside + each.file, each.level, each.what, each.todo))
         for place in places:
             write_manifest(place)
         manifests = [read_manifest(place) for place in places]
     files = sum(len(manifest.files) for manifest in manifests)
     return Verified(str(path), files, sum(map(_size, manifests)), tuple(found))
+
+
+def _require_sound_model(path):
+    """Refuse a `.keras` archive whose entries do not have the checksums they give."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except FileNotFoundError:
+        return  # a baseline has none
+    except (zipfile.BadZipFile, OSError, zlib.error, NotImplementedError, RuntimeError) as error:
+        damaged = f"it is no whole archive: {error}"
+    if damaged:
+        raise UserError(
+            f"Nothing was taken as it is: {path} is damaged ({damaged}). Bring it back from a copy."
+        )
 
 
 def format_verified(verified, is_accepted=False):

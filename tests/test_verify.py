@@ -74,7 +74,7 @@ def test_findings_come_as_json(run):
     assert not found["is_whole"] and found["path"] == str(run.path)
     (finding,) = found["findings"]
     assert (finding["file"], finding["level"]) == ("history.csv", "wrong")
-    assert "--accept" in finding["todo"]
+    assert "from a copy" in finding["todo"]
 
 
 def test_a_link_out_of_the_run_is_wrong(run, tmp_path):
