@@ -73,7 +73,7 @@ class Job:
         assert process.wait() == 0, (self.folder / "log").read_text()[-3000:]
 
     def kill_at(self, moment, random):
-        """Start a session and kill it; return whether it was killed before its end."""
+        """Start a process and kill it; return whether it was killed before its end."""
         seen = {path: path.stat().st_mtime_ns for path in self._matches(moment)}
         process = self.start()
         wait = random.uniform(0, 0.05) if moment else random.uniform(4, 12)

@@ -35,7 +35,7 @@ def complete(job, run, origin, out, begun):
         run: The `Run` in its scratch folder, with settings and split.
         origin: The `Origin`.
         out: Where the run folder will stand.
-        begun: `time.perf_counter()` when this session began.
+        begun: `time.perf_counter()` when this process began with it.
 
     Raises:
         UserError: For anything the user can mend, and when it was interrupted;

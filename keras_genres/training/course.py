@@ -29,7 +29,7 @@ class Course:
         folder: Folder of the checkpoints.
         early: The `MacroF1EarlyStopping`, whose memory is kept.
         history: The `History`, whose rows are kept.
-        begun: `time.perf_counter()` when this session of the run began; `None` for now.
+        begun: `time.perf_counter()` when this process began with it; `None` for now.
 
     Attributes:
         epoch: Epoch (from 0) that is trained, or is the next one.
@@ -62,7 +62,7 @@ class Course:
 
     @property
     def seconds(self):
-        """Seconds spent so far, in all sessions of this run."""
+        """Seconds spent so far, by all processes of this run."""
         return self._earlier_seconds + time.perf_counter() - self._begun
 
     def is_due(self):
@@ -105,7 +105,7 @@ class Course:
         self._saved = time.perf_counter()
 
     def resume(self):
-        """Take up the newest sound checkpoint of an earlier session.
+        """Take up the newest sound checkpoint of an earlier process.
 
         Returns:
             Whether there is one.
@@ -118,13 +118,13 @@ class Course:
             return False
         state, groups = found
         state["resumed"].append([state["epoch"], state["step"]])
-        self.checkpoints.save(state, groups)  # a session that is killed soon was one, too
+        self.checkpoints.save(state, groups)  # a process that is killed soon was one, too
         self._earlier_seconds = state["seconds"]
         self._take_up(state, groups)
         return True
 
     def take_back(self):
-        """Take up the newest sound checkpoint of this session."""
+        """Take up the newest sound checkpoint of this process."""
         self._take_up(*self.checkpoints.load())
 
     def _take_up(self, state, groups):

@@ -23,7 +23,7 @@ def keep_frozen(job, sources, stop, decided=None):
         sources: Split name to `PosterSource`; prepared unless nothing is asked of them.
         stop: A `StopOnSignal`.
         decided: Names of the stages that train on kept activations, where an
-            earlier session of the run decided that: rounding must not change.
+            earlier process of the run decided that: rounding must not change.
 
     Returns:
         The `PrefixCache`, filled.

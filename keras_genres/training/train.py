@@ -31,7 +31,7 @@ def train(job, sources, prefix, run, stop, begun=None):
         prefix: The `PrefixCache`, filled.
         run: The `Run`; its `history.csv` and checkpoints are written.
         stop: The `StopOnSignal` that is asked after each batch.
-        begun: `time.perf_counter()` when this session of the run began; `None` for now.
+        begun: `time.perf_counter()` when this process began with it; `None` for now.
 
     Returns:
         The `Course`, trained, and a function that scores a split: see
