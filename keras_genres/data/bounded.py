@@ -21,6 +21,9 @@ Image.init()
 _FORMATS = [
     kind for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF") if kind in Image.OPEN
 ]
+# The C library gives memory back at once only from 32 MB a piece on; Pillow's
+# pieces are of 16, and each thread would keep those of its largest picture.
+Image.core.set_block_size(64 * 2**20)
 _MAGIC = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 _HEADER_BYTES, _HEADER_READS = 4 * 2**20, 100_000  # of a picture before its pixels
 _MORE_READS = 1_000_000  # by decoders that Pillow has in Python, about a second
