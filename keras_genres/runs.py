@@ -8,7 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from keras_genres.errors import UserError
-from keras_genres.files import UNFINISHED, json_text, parse_json, whole_file, whole_folder
+from keras_genres.files import (
+    UNFINISHED,
+    json_text,
+    parse_json,
+    partial_of,
+    whole_file,
+    whole_folder,
+)
 from keras_genres.genres import GENRES
 from keras_genres.manifest import (
     announce,
@@ -65,6 +72,7 @@ class Run:
         """
         run = cls(path, checked=True)
         if not run.path.is_dir():
+            cls.require_finished(partial_of(run.path))
             raise UserError(f"There is no run folder {path}.")
         cls.require_finished(path)
         if not run.is_run():
@@ -79,7 +87,7 @@ class Run:
             UserError: If the folder at `path` is one.
         """
         path = Path(path)
-        if _is_partial(path) or (path / UNFINISHED).exists():
+        if path.is_dir() and (_is_partial(path) or (path / UNFINISHED).exists()):
             whole = path.with_name(path.name.removesuffix(".partial"))
             raise UserError(
                 f"{path} is a run that was cut off. `keras-genres fit --resume {whole}` goes on "

@@ -160,14 +160,12 @@ def _require_run(path):
     run = Run(path, checked=False)
     is_marked = run.settings_file.exists() and run.split_file.exists()
     if not (path / HASHES).exists() and not is_marked and not (path / "leak.json").exists():
-        if not path.is_dir() and partial_of(path).is_dir():
-            path = partial_of(path)
-        if not path.name.endswith(".partial"):
-            raise UserError(
-                f"{path} is not a run folder: it has no settings.yaml and split.json."
-                if path.is_dir()
-                else f"There is no run folder {path}."
-            )
+        Run.require_finished(path if path.is_dir() else partial_of(path))
+        raise UserError(
+            f"{path} is not a run folder: it has no settings.yaml and split.json."
+            if path.is_dir()
+            else f"There is no run folder {path}."
+        )
     Run.require_finished(path)
 
 

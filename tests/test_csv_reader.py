@@ -131,7 +131,7 @@ def test_csvs_of_spreadsheets_are_read(tmp_path, encoding, sign):
         (b"filename,genres\n", "holds no posters"),
         (b"filename,genres\n\xe4.jpg,Drama\n", "not UTF-8"),
         (b"filename,title\na.jpg,x\n", "has no genres"),
-        (b"title,genres\nx,Drama\n", "has no `filename` column"),
+        (b"title,genres\nx,Drama\n", "has no column of file names: one of filename, file"),
         (b"filename,genres\na.jpg\n", "row 2 has 1 cells, the header has 2"),
         (b"filename,Action,Drama\na.jpg,1,0\n", "lacks the genre columns Adventure"),
         (b'filename,genres\n"a.jpg,Drama\n', "not a readable CSV"),

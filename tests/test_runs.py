@@ -81,3 +81,9 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
         Run.open(tmp_path / "nowhere")
     with pytest.raises(UserError, match="is not a run folder"):
         Run.open(tmp_path)
+
+
+def test_a_run_that_was_cut_off_is_told_by_the_name_it_will_have(tmp_path):
+    (tmp_path / "v2s.partial").mkdir()
+    with pytest.raises(UserError, match=r"cut off. `keras-genres fit --resume \S+/v2s` goes on"):
+        Run.open(tmp_path / "v2s")

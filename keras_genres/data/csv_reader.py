@@ -39,7 +39,8 @@ def read_table(path, *, images=None, id_column=None, ignore_unknown=False):
     file_column = next((keys.index(key) for key in FILE_COLUMNS if key in keys), None)
     if file_column is None:
         raise UserError(
-            f"{path} has no `filename` column. Received the columns {', '.join(header)}."
+            f"{path} has no column of file names: one of {', '.join(FILE_COLUMNS)}. "
+            f"Received the columns {', '.join(header)}."
         )
     film_column = _film_column(path, header, keys, id_column)
     kind, genre_columns, ignored, genres_of = _find_genres(
