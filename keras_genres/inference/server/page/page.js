@@ -1,0 +1,182 @@
+import { askMaps, askModel, askScores, lotsOf } from "./api.js";
+import { addCard, fillCard } from "./gallery.js";
+import { Result } from "./result.js";
+
+const MOST_POSTERS = 200;
+const NAMED = 3;
+
+const get = (id) => document.getElementById(id);
+const posters = [];
+const asked = askModel();
+const result = new Result({ say, maps });
+let chosen = null;
+let waiting = 0;
+
+start();
+
+async function start() {
+  const form = get("form");
+  form.addEventListener("submit", (event) => event.preventDefault());
+  get("files").addEventListener("change", (event) => {
+    take([...event.target.files]);
+    event.target.value = ""; // so that the same file can be chosen again
+  });
+  get("clear").addEventListener("click", clear);
+  document.addEventListener("paste", (event) => take([...event.clipboardData.files]));
+  listenForDrops();
+  try {
+    const model = await asked;
+    result.model = model;
+    const calibrated = model.calibrated ? ", calibrated scores" : "";
+    get("about").textContent = `${model.name}: ${model.backbone}, ${model.genres.length} genres${calibrated}`;
+    get("drop-hint").textContent =
+      `Several at once are welcome, up to ${model.limits.body_mb} MB each; pasting works too.`;
+  } catch (error) {
+    warn(error.message);
+  }
+}
+
+function listenForDrops() {
+  let deep = 0; // a drag enters and leaves every element it passes
+  const show = (by) => {
+    deep = Math.max(0, deep + by);
+    document.body.classList.toggle("is-over", deep > 0);
+  };
+  window.addEventListener("dragenter", () => show(1));
+  window.addEventListener("dragleave", () => show(-1));
+  window.addEventListener("dragover", (event) => event.preventDefault());
+  window.addEventListener("drop", (event) => {
+    event.preventDefault();
+    deep = 0;
+    show(0);
+    take([...event.dataTransfer.files]);
+  });
+}
+
+/** Take files: show them at once, and their scores as they come. */
+async function take(files) {
+  warn("");
+  if (!files.length) return;
+  let model;
+  try {
+    model = await asked;
+  } catch (error) {
+    warn(error.message);
+    return;
+  }
+  const room = MOST_POSTERS - posters.length;
+  if (files.length > room) warn(`This page holds ${MOST_POSTERS} posters; ${files.length - room} were left out.`);
+  const added = files.slice(0, Math.max(0, room)).map(add);
+  if (!added.length) return;
+  lay();
+  choose(added[0]);
+  const most = model.limits.body_mb * 2 ** 20 - 65536;
+  const large = added.filter((poster) => poster.file.size > most);
+  for (const poster of large) finish(poster, failed(poster, `too large (more than ${model.limits.body_mb} MB)`));
+  waiting += added.length - large.length;
+  tellProgress();
+  const lots = lotsOf(added.filter((poster) => poster.file.size <= most).map((poster) => poster.file), model.limits);
+  const byFile = new Map(added.map((poster) => [poster.file, poster]));
+  // Two requests at a time: one is read while the other is scored.
+  const work = async () => {
+    for (let lot = lots.shift(); lot; lot = lots.shift()) await score(lot.map((file) => byFile.get(file)));
+  };
+  await Promise.all([work(), work()]);
+  if (waiting === 0) tell(added);
+}
+
+function add(file) {
+  const poster = { file, name: file.name || "pasted poster", url: URL.createObjectURL(file), entry: null, maps: new Map() };
+  poster.card = addCard(get("cards"), poster, () => choose(poster));
+  posters.push(poster);
+  return poster;
+}
+
+async function score(lot) {
+  let entries;
+  try {
+    entries = await askScores(lot.map((poster) => poster.file), (seconds) => say(`The service is busy; trying again in ${seconds} s.`));
+  } catch (error) {
+    warn(error.message);
+    entries = lot.map((poster) => failed(poster, error.message));
+  }
+  lot.forEach((poster, at) => finish(poster, entries[at]));
+  waiting -= lot.length;
+  tellProgress();
+}
+
+function failed(poster, error) {
+  return { source: poster.name, genres: [], scores: {}, error };
+}
+
+function finish(poster, entry) {
+  if (!posters.includes(poster)) return; // cleared meanwhile
+  poster.entry = entry;
+  fillCard(poster);
+  if (poster === chosen) result.show(poster);
+}
+
+function choose(poster) {
+  chosen = poster;
+  poster.card.querySelector("input").checked = true;
+  result.show(poster);
+}
+
+/** The maps of some genres of a poster; each is asked for once. */
+async function maps(poster, genres) {
+  const missing = genres.filter((genre) => !poster.maps.has(genre));
+  if (missing.length) {
+    const found = askMaps(poster.file, missing);
+    for (const genre of missing) {
+      const map = found.then((all) => all.get(genre));
+      map.catch(() => poster.maps.delete(genre)); // to be tried again
+      poster.maps.set(genre, map);
+    }
+  }
+  return Promise.all(genres.map((genre) => poster.maps.get(genre)));
+}
+
+function clear() {
+  for (const poster of posters.splice(0)) {
+    URL.revokeObjectURL(poster.url);
+    poster.card.remove();
+  }
+  chosen = null;
+  result.hide();
+  lay();
+  warn("");
+  say("All posters were removed.");
+  get("files").focus();
+}
+
+/** Fit the page to how many posters there are. */
+function lay() {
+  const body = document.body.classList;
+  body.toggle("is-empty", posters.length === 0);
+  body.toggle("has-many", posters.length > 1);
+  get("gallery").hidden = posters.length < 2;
+  get("clear").hidden = posters.length === 0;
+  get("count").textContent = posters.length;
+  document.querySelector(".drop-verb").textContent = posters.length ? "Drop more posters" : "Drop posters here";
+}
+
+function tellProgress() {
+  if (waiting > 0) say(`Scoring ${waiting} ${waiting === 1 ? "poster" : "posters"} …`);
+}
+
+function tell(added) {
+  const good = added.filter((poster) => poster.entry && !poster.entry.error);
+  const bad = added.length - good.length;
+  const parts = good.slice(0, NAMED).map((poster) => `${poster.name}: ${poster.entry.genres.join(", ") || "no genre"}`);
+  if (good.length > NAMED) parts.push(`and ${good.length - NAMED} more`);
+  if (bad) parts.push(`${bad} could not be scored`);
+  say(`${parts.join("; ")}.`);
+}
+
+function say(text) {
+  get("status").textContent = text;
+}
+
+function warn(text) {
+  get("alert").textContent = text;
+}

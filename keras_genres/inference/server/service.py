@@ -1,0 +1,270 @@
+"""What the service does with posters, apart from HTTP."""
+
+import asyncio
+import contextlib
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from keras_genres import __version__
+from keras_genres.data.quality import PictureError
+from keras_genres.errors import UserError
+from keras_genres.genres import GENRES
+from keras_genres.inference.server.batching import Batcher
+from keras_genres.inference.server.limits import MB, Refused, UploadRoom
+from keras_genres.inference.server.metrics import Metrics
+
+_STUCK_SECONDS = 120.0
+_MOST_EXPLANATIONS = 8
+
+
+class Service:
+    """A model at work for many clients.
+
+    Args:
+        predictor: A `Predictor`.
+        name: What the model is called, as in `/v1/model`.
+        limits: The `Limits`.
+        wait_ms: Milliseconds a batch waits for more posters.
+        most_batch: Posters in a batch.
+        fetch: Returns the bytes behind a URL or raises `UserError`; `None` where
+            URLs are not allowed.
+    """
+
+    def __init__(self, predictor, name, limits, wait_ms=5.0, most_batch=32, fetch=None):
+        self.predictor = predictor
+        self.name = name
+        self.limits = limits
+        self.metrics = Metrics()
+        self.room = UploadRoom(limits.upload_mb * MB)
+        self.takes_urls = fetch is not None
+        self._fetch = fetch
+        self._batcher = Batcher(predictor.score, most_batch, wait_ms, self.metrics)
+        self._readers = ThreadPoolExecutor(min(4, os.cpu_count() or 1), "reader")
+        self._explainer = ThreadPoolExecutor(1, "explainer")
+        self._explaining = 0
+        self._waiting = 0
+        self._method = "occlusion" if predictor.runtime.network is None else "grad_cam"
+        thresholds = map(float, predictor.thresholds)
+        self._threshold_of = dict(zip(GENRES, thresholds, strict=True))
+        self._state = "starting"
+        self._warming = None
+        self.metrics.queue.set_function(lambda: self._waiting)
+        self.metrics.upload.set_function(lambda: self.room.taken)
+        self.metrics.ready.set_function(lambda: self.trouble() is None)
+
+    async def start(self):
+        """Begin to work. Until every size of batch was tried once it is not ready."""
+        self._warming = asyncio.create_task(self._warm_up())
+
+    async def _warm_up(self):
+        image = np.zeros((self.predictor.height, self.predictor.width, 3), np.uint8)
+        await self._batcher.warm_up(image)
+        self._batcher.start()
+        if self._state == "starting":
+            self._state = "ready"
+
+    def drain(self):
+        """Say from now on that no more requests should be sent here."""
+        self._state = "stopping"
+
+    async def stop(self):
+        """End the threads."""
+        self._warming.cancel()
+        await asyncio.gather(self._warming, return_exceptions=True)
+        await self._batcher.stop()
+        for pool in (self._readers, self._explainer):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def trouble(self):
+        """Return why no requests should be sent here, or `None`."""
+        if self._state != "ready":
+            return self._state
+        if self._batcher.busy_seconds > _STUCK_SECONDS:
+            return "the network does not answer"
+        return None
+
+    def require_room(self, posters=1):
+        """Refuse a request whose posters would have to wait too long.
+
+        Raises:
+            Refused: 503 before the model is warm, 429 when the queue is full.
+        """
+        if self._state == "starting":
+            raise Refused(503, "The model is being loaded.", "starting", retry_after=5)
+        if self._waiting + posters > self.limits.queue:
+            wait = self._batcher.seconds_for(self._waiting)
+            raise Refused(
+                429,
+                f"{self._waiting} posters are waiting, and at most {self.limits.queue} may.",
+                "queue full",
+                retry_after=min(60, max(1, math.ceil(wait))),
+            )
+
+    async def predict(self, uploads, top=None):
+        """Return `(entry, reason)` for each `Upload`, in their order; no reason for a good one.
+
+        Args:
+            uploads: The posters.
+            top: Scores to tell of each, best first; `None` for all.
+
+        Raises:
+            Refused: As `require_room`, and 503 after `Limits.seconds`.
+        """
+        self.require_room(len(uploads))
+        self._waiting += len(uploads)
+        try:
+            async with self._in_time():
+                return await asyncio.gather(*(self._predict(upload, top) for upload in uploads))
+        finally:
+            self._waiting -= len(uploads)
+
+    @contextlib.asynccontextmanager
+    async def _in_time(self):
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                yield
+        except TimeoutError:
+            raise Refused(
+                503,
+                f"There was no answer within {self.limits.seconds:g} seconds.",
+                "too slow",
+                retry_after=5,
+            ) from None
+
+    async def _predict(self, upload, top):
+        try:
+            image = await self._read(upload)
+        except UserError as error:
+            return self._failure(upload, error)
+        scores = await self._batcher.score(image)
+        self.metrics.posters.labels("scored").inc()
+        return self._entry(upload, scores, top), None
+
+    async def _read(self, upload):
+        """Return the pixels of a poster, read in a thread."""
+        self._batcher.announce()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._readers, self._pixels, upload
+            )
+        finally:
+            self._batcher.withdraw()
+
+    def _pixels(self, upload):
+        data = self._fetch(upload.source) if upload.data is None else upload.data
+        return self.predictor.read(data)
+
+    def _entry(self, upload, scores, top):
+        order = np.argsort(-scores, kind="stable")
+        best = order if top is None else order[:top]
+        return {
+            "source": upload.source,
+            "genres": [GENRES[at] for at in order if scores[at] >= self.predictor.thresholds[at]],
+            "scores": {GENRES[at]: float(scores[at]) for at in best},
+            "error": None,
+        }
+
+    def _failure(self, upload, error):
+        """Return the entry of a poster that could not be read, and why in a word or two."""
+        is_picture = isinstance(error, PictureError)
+        reason = error.reason if is_picture else "other"
+        self.metrics.posters.labels("unreadable").inc()
+        self.metrics.errors.labels(reason).inc()
+        text = f"{error.reason} ({error.detail})" if is_picture else str(error)
+        return {"source": upload.source, "genres": [], "scores": {}, "error": text}, reason
+
+    async def explain(self, upload, genres=None, with_overlay=True):
+        """Return where on a poster the evidence for genres is, as `/v1/explain` tells it.
+
+        Args:
+            upload: The poster.
+            genres: Names; `None` for those that are picked, or else the best.
+            with_overlay: Whether to draw the maps on the poster too.
+
+        Raises:
+            Refused: 429 with many of these, 422 for a file that is no poster, 503
+                after `Limits.seconds`.
+        """
+        self.require_room()
+        if self._explaining >= _MOST_EXPLANATIONS:
+            raise Refused(429, "Too many explanations at once.", "explanations", retry_after=2)
+        self._explaining += 1
+        try:
+            async with self._in_time():
+                return await self._explain(upload, genres, with_overlay)
+        finally:
+            self._explaining -= 1
+
+    async def _explain(self, upload, genres, with_overlay):
+        try:
+            image = await self._read(upload)
+        except UserError as error:
+            raise Refused(422, self._failure(upload, error)[0]["error"], "no poster") from None
+        scores = await self._batcher.score(image)
+        entry = self._entry(upload, scores, None)
+        genres = genres or entry["genres"] or [next(iter(entry["scores"]))]
+        maps = await self._maps(image, genres)
+        self.metrics.explanations.inc(len(genres))
+        return {
+            "source": upload.source,
+            "method": self._method,
+            "maps": [
+                {
+                    "genre": genre,
+                    "score": entry["scores"][genre],
+                    "threshold": self._threshold_of[genre],
+                    "picked": genre in entry["genres"],
+                    "map": np.round(map_.astype(float), 3).tolist(),
+                    "overlay": None,
+                }
+                for genre, map_ in zip(genres, maps, strict=True)
+            ],
+        }
+
+    async def _maps(self, image, genres):
+        """Return maps in [0, 1] of shape `(genres, rows, columns)`."""
+        if self._method == "grad_cam":
+            from keras_genres.inference.gradcam import grad_cam
+
+            network = self.predictor.runtime.network
+            return await self._batcher.call(lambda: grad_cam(network, image[None], genres)[0])
+        from keras_genres.inference.occlusion import occlusion
+
+        loop = asyncio.get_running_loop()
+
+        def score(images):
+            """Score parts of a poster among the posters of others, so that these need not wait."""
+            wanted = asyncio.run_coroutine_threadsafe(self._batcher.score_all(images), loop)
+            return wanted.result()
+
+        found = await loop.run_in_executor(self._explainer, occlusion, score, image, genres)
+        found = np.maximum(found, 0)
+        peaks = found.max(axis=(1, 2), keepdims=True)
+        return np.divide(found, peaks, out=np.zeros_like(found), where=peaks > 0)
+
+    def about(self):
+        """Return what `/v1/model` tells."""
+        told = self.predictor.metadata
+        limits = self.limits
+        return {
+            "name": self.name,
+            "kind": self.predictor.runtime.kind,
+            "backbone": told["backbone"],
+            "genres": list(GENRES),
+            "thresholds": self._threshold_of,
+            "calibrated": bool(told.get("calibrated") or told.get("calibration")),
+            "height": self.predictor.height,
+            "width": self.predictor.width,
+            "fit": told["fit"],
+            "split_sha256": told["split_sha256"],
+            "tool_version": __version__,
+            "explains_by": self._method,
+            "takes_urls": self.takes_urls,
+            "limits": {
+                name: getattr(limits, name)
+                for name in ("body_mb", "megapixels", "posters", "queue", "seconds", "body_seconds")
+            },
+        }
