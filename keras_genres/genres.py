@@ -79,3 +79,26 @@ def parse_genre(name):
             "Rename it, or pass --ignore-unknown to leave it out."
         )
     return genre
+
+
+def genre_columns(genres):
+    """Return the columns of genres in an array of scores.
+
+    Args:
+        genres: Names, spelled as in `GENRES`, or columns already.
+
+    Raises:
+        ValueError: If one is neither.
+
+    Example:
+        >>> genre_columns(["Adventure", 18])
+        [1, 18]
+    """
+    columns = [GENRES.index(each) if each in GENRES else each for each in genres]
+    for each in columns:
+        if isinstance(each, str) or each not in range(NUM_GENRES):
+            raise ValueError(
+                f"`genres` must hold names of genres or columns below {NUM_GENRES}. "
+                f"Received: {each!r}"
+            )
+    return [int(each) for each in columns]

@@ -91,21 +91,21 @@ def _resnet(depth, parameters):
     # The paper trained all of ResNet50; opening the top is the gentler default.
     return _row(
         f"ResNet{depth}", 224, 32, "caffe", parameters, _RESNET, "blocks 4-5",
-        weights_file=_KERNELS.format(f"resnet{depth}"),
+        weights_file=_KERNELS.format(f"resnet{depth}"), feature_layer="conv5_block3_out",
     )  # fmt: skip
 
 
 def _resnet_v2(depth, parameters):
     return _row(
         f"ResNet{depth}V2", 224, 32, "tf", parameters, _RESNET_V2, "blocks 4-5,top",
-        weights_file=_KERNELS.format(f"resnet{depth}v2"),
+        weights_file=_KERNELS.format(f"resnet{depth}v2"), feature_layer="post_relu",
     )  # fmt: skip
 
 
 def _densenet(depth, parameters):
     return _row(
         f"DenseNet{depth}", 224, 32, "torch", parameters, _DENSENET, "blocks 4-5,top",
-        weights_file=_KERNELS.format(f"densenet{depth}"),
+        weights_file=_KERNELS.format(f"densenet{depth}"), feature_layer="relu",
     )  # fmt: skip
 
 
@@ -114,6 +114,7 @@ def _mobilenet_v3_row(size, parameters, last):
         f"MobileNetV3{size}", 224, 32, "tf", parameters, _mobilenet_v3(last),
         f"blocks {last - 2}-{last},top", options=_NO_PREPROCESSING,
         weights_file=f"weights_mobilenet_v3_{size.lower()}_224_1.0_float_no_top_v2.h5",
+        feature_layer=r"activation(_\d+)?",
     )  # fmt: skip
 
 
@@ -124,6 +125,7 @@ def _efficientnet_b(n, pixels, parameters):
     return _row(
         f"EfficientNetB{n}", pixels, 32, "torch", parameters, _efficientnet(7),
         "blocks 6-7,top", weights_file=f"efficientnetb{n}_notop.h5", first_layer="stem_conv_pad",
+        feature_layer="top_activation",
     )  # fmt: skip
 
 
@@ -131,7 +133,7 @@ def _efficientnet_v2(kind, pixels, preprocessing, parameters, last, unfreeze):
     return _row(
         f"EfficientNetV2{kind}", pixels, 32, preprocessing, parameters, _efficientnet(last),
         unfreeze, options=_NO_PREPROCESSING,
-        weights_file=f"efficientnetv2-{kind.lower()}_notop.h5",
+        weights_file=f"efficientnetv2-{kind.lower()}_notop.h5", feature_layer="top_activation",
     )  # fmt: skip
 
 
@@ -139,6 +141,7 @@ def _convnext(size, parameters):
     return _row(
         f"ConvNeXt{size}", 224, 32, "torch", parameters, _CONVNEXT, "block4,top",
         options=_NO_PREPROCESSING, weights_file=f"convnext_{size.lower()}_notop.h5",
+        feature_layer=r"layer_normalization(_\d+)?",
     )  # fmt: skip
 
 
@@ -153,11 +156,11 @@ _ROWS = (
     _resnet_v2(152, 58_331_648),
     _row(
         "InceptionV3", 299, 75, "tf", 21_802_784, _INCEPTION, "blocks 9-10",
-        weights_file=_KERNELS.format("inception_v3"),
+        weights_file=_KERNELS.format("inception_v3"), feature_layer="mixed10",
     ),
     _row(
         "Xception", 299, 71, "tf", 20_861_480, _XCEPTION, "blocks 13-14",
-        weights_file=_KERNELS.format("xception"),
+        weights_file=_KERNELS.format("xception"), feature_layer="block14_sepconv2_act",
     ),
     _densenet(121, 7_037_504),
     _densenet(169, 12_642_880),
@@ -165,12 +168,13 @@ _ROWS = (
     _row(
         "MobileNetV2", 224, 32, "tf", 2_257_984, _MOBILENET_V2, "blocks 14-16,top",
         weights_file="mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+        feature_layer="out_relu",
     ),
     _mobilenet_v3_row("Small", 939_120, 10),
     _mobilenet_v3_row("Large", 2_996_352, 14),
     _row(
         "EfficientNet-Lite0", 224, 32, "lite", 3_413_024, _efficientnet(7), "blocks 6-7,top",
-        application="lite0",
+        application="lite0", feature_layer="top_activation",
     ),
     _efficientnet_b(0, 224, 4_049_564),
     _efficientnet_b(1, 240, 6_575_232),
@@ -196,7 +200,7 @@ _ROWS = (
     _convnext("XLarge", 348_147_968),
     _row(
         "SmallCNN", 96, 16, "tf", 554_952, _blocks(1, 4, "block#_conv1", stem=False), "all",
-        application="smallcnn",
+        application="smallcnn", feature_layer="block4_relu2",
     ),
 )  # fmt: skip
 

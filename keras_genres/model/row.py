@@ -64,10 +64,11 @@ class Backbone:
     starts at the input. One block may stand several times in a row."""
     unfreeze: str
     """Blocks opened in the second stage when the settings name none."""
+    feature_layer: str
+    """Layer whose output is the last feature map, of which `explain` makes its maps: a regular
+    expression for its whole name; of several such layers the last is meant."""
     weights_file: str = ""
     """File that Keras downloads the ImageNet weights to; empty: there is none."""
-    feature_layer: str = ""
-    """Layer whose output is the last feature map; empty: the backbone's output."""
     options: dict = field(default_factory=dict, hash=False)
     """Keyword arguments for the function that builds it."""
     first_layer: str = ""
@@ -109,6 +110,23 @@ class Backbone:
                 f"found. Received: {model.name} with {len(model.layers)} layers"
             )
         return found
+
+    def feature_layer_of(self, model):
+        """Return the layer of a backbone whose output is the last feature map.
+
+        Args:
+            model: The headless network, as `network.backbone_of` gives it.
+
+        Raises:
+            ValueError: If `model` lacks it: it is another network.
+        """
+        for layer in reversed(model.layers):
+            if re.fullmatch(self.feature_layer, layer.name):
+                return layer
+        raise ValueError(
+            f"`model` must be a {self.title}: it has no layer {self.feature_layer}. "
+            f"Received: {model.name} with {len(model.layers)} layers"
+        )
 
 
 def _starts(start, before, name):
