@@ -1,8 +1,13 @@
-"""What a model file tells about itself: genre names, thresholds, split.
+"""What a model file tells about itself: genre names, thresholds, calibration, split.
 
 Kept as `keras_genres.json` inside `model.keras` (a zip archive) and in
 `assets.extra/` of a SavedModel, the place the format leaves to users. So
 thresholds can be chosen again without Keras, and read without our package.
+
+`thresholds` always belong to the scores that the model itself puts out.
+`model.keras` puts out those of the network; `calibration` and
+`calibrated_thresholds` beside it say what they mean. An export of a calibrated
+run has the calibration in its graph: `calibrated` is true.
 """
 
 import math
@@ -12,31 +17,60 @@ from pathlib import Path
 
 from keras_genres import __version__
 from keras_genres.archive import METADATA, read_entries, read_json_entry
+from keras_genres.calibration_map import CalibrationMap
 from keras_genres.errors import UserError
 from keras_genres.files import json_text, read_json, whole_file
 from keras_genres.genres import GENRES
 
+CALIBRATION = ("calibration", "calibrated", "calibrated_thresholds")
+"""Keys that only what comes from a calibrated run has."""
 
-def metadata_of(run):
-    """Return what the model of a `Run` tells about itself.
+
+def metadata_of(run, calibrated=False):
+    """Return what a model of a `Run` tells about itself.
+
+    Args:
+        run: The `Run`.
+        calibrated: Whether the model puts out calibrated scores where the run
+            has a calibration, as exports do, and not the network's.
 
     Raises:
-        UserError: If the run has no thresholds or settings.
+        UserError: If the run has no thresholds or settings, or one of its
+            files is damaged.
     """
     settings = run.settings()
-    thresholds = run.thresholds()
+    thresholds, calibration = run.thresholds(), run.calibration()
     return {
         "format": "keras-genres",
         "tool_version": __version__,
         "backbone": settings.model.backbone,
         "genres": list(GENRES),
-        "thresholds": dict(zip(GENRES, map(float, thresholds), strict=True)),
+        **_thresholds_of(thresholds, calibration, calibrated),
         "height": settings.input.height,
         "width": settings.input.width,
         "fit": settings.input.fit,
         "pixels": "RGB, 0-255; preprocessing is inside the model",
         "split_sha256": run.split().sha256,
     }
+
+
+def _thresholds_of(thresholds, calibration, calibrated):
+    """Return the parts that change when thresholds or calibration do."""
+    raw = _by_genre(thresholds)
+    if calibration is None:
+        return {"thresholds": raw}
+    carried = _by_genre(calibration.carry_thresholds(thresholds))
+    if calibrated:
+        return {"thresholds": carried, "calibration": calibration.to_json(), "calibrated": True}
+    return {
+        "thresholds": raw,
+        "calibration": calibration.to_json(),
+        "calibrated_thresholds": carried,
+    }
+
+
+def _by_genre(thresholds):
+    return dict(zip(GENRES, map(float, thresholds), strict=True))
 
 
 def write_metadata(model, metadata, replace=None):
@@ -93,19 +127,24 @@ def read_metadata(model):
     value = read_json(place) if model.is_dir() else read_json_entry(model, METADATA)
     if not _is_ours(value):
         raise UserError(f"{place} does not tell genres, thresholds and size as keras-genres does.")
+    if "calibration" in value:
+        CalibrationMap.from_json(value["calibration"], f"What {place} holds")
     return value
 
 
 def _is_ours(value):
     try:
-        thresholds = [value["thresholds"][genre] for genre in GENRES]
+        told = [value["thresholds"], value.get("calibrated_thresholds", value["thresholds"])]
+        thresholds = [each[genre] for each in told for genre in GENRES]
         sizes = [value["height"], value["width"]]
         return (
             value["genres"] == list(GENRES)
-            and len(value["thresholds"]) == len(GENRES)
+            and all(len(each) == len(GENRES) for each in told)
             and all(type(each) in (int, float) and math.isfinite(each) for each in thresholds)
             and all(type(each) is int and 0 < each <= 4096 for each in sizes)
             and all(isinstance(value[key], str) for key in ("fit", "backbone", "split_sha256"))
+            and type(value.get("calibrated", False)) is bool
+            and ("calibration" in value or not set(CALIBRATION) & set(value))
         )
     except (KeyError, TypeError):
         return False
@@ -124,7 +163,10 @@ def models_of(run):
 
 
 def update_thresholds(run, models):
-    """Carry a run's thresholds into models that lie in its folder.
+    """Carry a run's thresholds and calibration into models that lie in its folder.
+
+    What a SavedModel puts out is fixed in its graph: it gets the thresholds of
+    its own scores, however it was calibrated.
 
     Args:
         run: The `Run`.
@@ -134,9 +176,26 @@ def update_thresholds(run, models):
         The paths that were changed.
     """
     changed = []
-    wanted = metadata_of(run)["thresholds"]
-    for model, metadata in models.items():
-        if metadata["thresholds"] != wanted:
-            write_metadata(model, metadata | {"thresholds": wanted}, run.new_file)
+    for model, told in models.items():
+        new = {key: value for key, value in told.items() if key not in CALIBRATION}
+        new |= wanted_thresholds(run, model, told)
+        if new != told:
+            write_metadata(model, new, run.new_file)
             changed.append(model)
     return changed
+
+
+def wanted_thresholds(run, model, told):
+    """Return what a model in a run's folder should tell of thresholds and calibration.
+
+    Args:
+        run: The `Run`.
+        model: Path of the model.
+        told: Its metadata.
+    """
+    is_network = Path(model) == run.model_file
+    if is_network:
+        return _thresholds_of(run.thresholds(), run.calibration(), calibrated=False)
+    own = told["calibration"] if told.get("calibrated") else None
+    own = own and CalibrationMap.from_json(own, f"What {metadata_file(model)} holds")
+    return _thresholds_of(run.thresholds(), own, calibrated=True)

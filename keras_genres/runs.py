@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_genres.calibration_map import CalibrationMap
 from keras_genres.errors import UserError
 from keras_genres.files import (
     UNFINISHED,
     json_text,
     parse_json,
     partial_of,
+    sync_folder,
     whole_file,
     whole_folder,
 )
@@ -57,6 +59,7 @@ class Run:
         self.history_file = self.path / "history.csv"
         self.checkpoints = self.path / "checkpoints"
         self.thresholds_file = self.path / "thresholds.json"
+        self.calibration_file = self.path / "calibration.json"
         self.report = self.path / "report"
         self.model_file = self.path / "model.keras"
         self.saved_model = self.path / "saved_model"
@@ -195,6 +198,15 @@ class Run:
         if self.is_checked:
             settle(self.path, changes)
 
+    def remove_file(self, path):
+        """Remove a file of the run; a finished run forgets its hash."""
+        if self.is_checked:
+            announce(self.path, {path: None})
+        path.unlink(missing_ok=True)
+        sync_folder(path.parent)
+        if self.is_checked:
+            settle(self.path, [path])
+
     def predictions_file(self, split):
         """Return the path of the saved scores of `val` or `test`."""
         return self.path / "predictions" / f"{split}.npz"
@@ -301,6 +313,49 @@ class Run:
             )
         texts = {key: _text(values.get(key)) for key in ("method", "chosen_on")}
         return values | texts
+
+    def save_calibration(self, calibration, how, chosen_on="val"):
+        """Write `calibration.json`.
+
+        Args:
+            calibration: The `CalibrationMap`.
+            how: How it was chosen, plain JSON values, for a reader.
+            chosen_on: Split whose posters chose it.
+        """
+        value = {"chosen_on": chosen_on, "split_sha256": self.split().sha256, "how": how}
+        with self.new_file(self.calibration_file) as file:
+            file.write(json_text(value | calibration.to_json()).encode())
+
+    def calibration(self):
+        """Return the `CalibrationMap` of the run, or `None` for a run that was not calibrated.
+
+        Raises:
+            UserError: As `calibration_facts`.
+        """
+        found = self.calibration_facts()
+        return found and CalibrationMap.from_json(found, self.calibration_file)
+
+    def calibration_facts(self):
+        """Return all that `calibration.json` holds, or `None` without one.
+
+        Raises:
+            UserError: If the file is damaged or of another split.
+        """
+        if not self.has(self.calibration_file):
+            return None
+        again = f"`keras-genres calibrate {self.path}` writes it again."
+        found = self._json(self.calibration_file)
+        try:
+            CalibrationMap.from_json(found, self.calibration_file)
+        except UserError as error:
+            raise UserError(f"{error} {again}") from None
+        if found.get("split_sha256") != self.split().sha256:
+            raise UserError(f"{self.calibration_file} was chosen on another split. {again}")
+        how = found.get("how")
+        return found | {
+            "chosen_on": _text(found.get("chosen_on")),
+            "how": how if isinstance(how, dict) else {},
+        }
 
     def _json(self, path):
         value = parse_json(self.read(path), path, is_strict=True)
