@@ -70,7 +70,7 @@ class ExplainAnswer(_Answer):
     """Maps of one poster."""
 
     source: str
-    method: str = Field(description="`grad_cam` or `occlusion`.")
+    method: str = Field(description="`gradcam` or `occlusion`.")
     maps: list[GenreMap]
 
 
@@ -99,7 +99,7 @@ class ModelAnswer(_Answer):
     fit: str = Field(description="How a poster of another shape is fitted: squeeze, crop, pad.")
     split_sha256: str = Field(description="Hash of the split the model was trained on.")
     tool_version: str = Field(description="Version of keras-genres that serves it.")
-    explains_by: str = Field(description="`grad_cam` or `occlusion`.")
+    explains_by: str = Field(description="`gradcam` or `occlusion`.")
     takes_urls: bool
     limits: LimitsAnswer
 

@@ -17,6 +17,7 @@ from keras_genres.inference.server.body import Exchange, read_body, unless_gone
 from keras_genres.inference.server.forms import MultipartForm, UrlForm
 from keras_genres.inference.server.limits import Gone, Refused
 from keras_genres.inference.server.pages import HEADERS, page_routes
+from keras_genres.inference.server.service import TOO_LARGE
 
 _GONE = 499  # nobody reads it; for the metrics
 
@@ -46,22 +47,24 @@ def make_app(service):
     )
     _add_model_routes(api, service)
     _add_state_routes(api, service)
-    for path, endpoint in page_routes().items():
+    pages = page_routes()
+    for path, endpoint in pages.items():
         api.add_route(path, endpoint, methods=["GET"], include_in_schema=False)
     api.add_exception_handler(Refused, lambda _, error: _refusal(service, error))
     api.add_exception_handler(Gone, lambda *_: Response(status_code=_GONE))
     api.add_exception_handler(RequestValidationError, lambda _, error: _wrong_query(error))
     api.add_exception_handler(HTTPException, lambda _, error: _http_error(error))
     api.add_exception_handler(Exception, lambda *_: _error(500, "An error of the service."))
-    return Watched(api, service.metrics)
+    return Watched(api, service.metrics, pages)
 
 
 class Watched:
     """An application whose requests are counted and whose answers have safe headers."""
 
-    def __init__(self, api, metrics):
+    def __init__(self, api, metrics, pages):
         self.api = api
         self._metrics = metrics
+        self._pages = pages
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
@@ -72,7 +75,8 @@ class Watched:
         try:
             await self.api(scope, exchange.receive, exchange.send)
         finally:
-            route = getattr(scope.get("route"), "path", "other")
+            other = "page" if scope["path"] in self._pages else "other"
+            route = getattr(scope.get("route"), "path", other)
             status = "gone" if exchange.status in (None, _GONE) else str(exchange.status)
             self._metrics.requests.labels(route, status).inc()
             self._metrics.seconds.labels(route).observe(time.monotonic() - start)
@@ -97,7 +101,7 @@ def _add_model_routes(api, service):
         one = len(found) == 1
         what = found[0][0]["error"] if one else f"None of the {len(found)} posters can be used."
         # The client's file, not its form, is what is too large or no picture.
-        status = 413 if reasons == {"too large"} else 422
+        status = 413 if reasons == {TOO_LARGE} else 422
         return JSONResponse({"error": what} | content, status)
 
     @api.post("/v1/explain", **documents.explain(service))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +14,15 @@ from keras_genres.data.quality import PictureError
 from keras_genres.errors import UserError
 from keras_genres.genres import GENRES
 from keras_genres.inference.server.batching import Batcher
+from keras_genres.inference.server.evidence import lay
 from keras_genres.inference.server.limits import MB, Refused, UploadRoom
 from keras_genres.inference.server.metrics import Metrics
 
+_LOG = logging.getLogger("keras_genres.serve")
 _STUCK_SECONDS = 120.0
 _MOST_EXPLANATIONS = 8
+TOO_LARGE = "too large"
+"""The reason of a picture with too many pixels, as `PictureError` has it."""
 
 
 class Service:
@@ -46,7 +51,7 @@ class Service:
         self._explainer = ThreadPoolExecutor(1, "explainer")
         self._explaining = 0
         self._waiting = 0
-        self._method = "occlusion" if predictor.runtime.network is None else "grad_cam"
+        self._method = "occlusion" if predictor.runtime.network is None else "gradcam"
         thresholds = map(float, predictor.thresholds)
         self._threshold_of = dict(zip(GENRES, thresholds, strict=True))
         self._state = "starting"
@@ -60,9 +65,19 @@ class Service:
         self._warming = asyncio.create_task(self._warm_up())
 
     async def _warm_up(self):
+        try:
+            await self._try_network()
+        except Exception:
+            # Whoever looks at /readyz starts it again; what went wrong stands in the log.
+            _LOG.exception("The network failed on a black poster.")
+            self._state = "broken"
+
+    async def _try_network(self):
         image = np.zeros((self.predictor.height, self.predictor.width, 3), np.uint8)
         await self._batcher.warm_up(image)
         self._batcher.start()
+        if self._method == "gradcam":
+            await self._batcher.call(lambda: self._grad_cam(image, GENRES[:1]))
         if self._state == "starting":
             self._state = "ready"
 
@@ -92,8 +107,8 @@ class Service:
         Raises:
             Refused: 503 before the model is warm, 429 when the queue is full.
         """
-        if self._state == "starting":
-            raise Refused(503, "The model is being loaded.", "starting", retry_after=5)
+        if self._state in ("starting", "broken"):
+            raise Refused(503, f"The model is {self._state}.", self._state, retry_after=5)
         if self._waiting + posters > self.limits.queue:
             wait = self._batcher.seconds_for(self._waiting)
             raise Refused(
@@ -136,7 +151,7 @@ class Service:
 
     async def _predict(self, upload, top):
         try:
-            image = await self._read(upload)
+            image, _ = await self._read(upload)
         except UserError as error:
             return self._failure(upload, error)
         scores = await self._batcher.score(image)
@@ -144,7 +159,7 @@ class Service:
         return self._entry(upload, scores, top), None
 
     async def _read(self, upload):
-        """Return the pixels of a poster, read in a thread."""
+        """Return the pixels of a poster and the bytes of its file, read in a thread."""
         self._batcher.announce()
         try:
             return await asyncio.get_running_loop().run_in_executor(
@@ -155,7 +170,9 @@ class Service:
 
     def _pixels(self, upload):
         data = self._fetch(upload.source) if upload.data is None else upload.data
-        return self.predictor.read(data)
+        if not data:
+            raise PictureError("the picture", "empty file", "0 bytes")
+        return self.predictor.read(data), data
 
     def _entry(self, upload, scores, top):
         order = np.argsort(-scores, kind="stable")
@@ -185,8 +202,8 @@ class Service:
             with_overlay: Whether to draw the maps on the poster too.
 
         Raises:
-            Refused: 429 with many of these, 422 for a file that is no poster, 503
-                after `Limits.seconds`.
+            Refused: 429 with many of these at once, 422 for a file that is no
+                poster, 413 for one of too many pixels, 503 after `Limits.seconds`.
         """
         self.require_room()
         if self._explaining >= _MOST_EXPLANATIONS:
@@ -200,13 +217,18 @@ class Service:
 
     async def _explain(self, upload, genres, with_overlay):
         try:
-            image = await self._read(upload)
+            image, data = await self._read(upload)
         except UserError as error:
-            raise Refused(422, self._failure(upload, error)[0]["error"], "no poster") from None
-        scores = await self._batcher.score(image)
-        entry = self._entry(upload, scores, None)
-        genres = genres or entry["genres"] or [next(iter(entry["scores"]))]
-        maps = await self._maps(image, genres)
+            entry, reason = self._failure(upload, error)
+            status = 413 if reason == TOO_LARGE else 422
+            raise Refused(status, entry["error"], "no poster") from None
+        entry = self._entry(upload, await self._batcher.score(image), None)
+        genres = list(dict.fromkeys(genres or entry["genres"] or list(entry["scores"])[:1]))
+        found = await self._evidence(image, genres)
+        fit = (self.predictor.metadata["fit"], self.predictor.height, self.predictor.width)
+        maps, overlays = await asyncio.get_running_loop().run_in_executor(
+            self._explainer, lay, data, found, fit, self.limits.megapixels, with_overlay
+        )
         self.metrics.explanations.inc(len(genres))
         return {
             "source": upload.source,
@@ -217,33 +239,31 @@ class Service:
                     "score": entry["scores"][genre],
                     "threshold": self._threshold_of[genre],
                     "picked": genre in entry["genres"],
-                    "map": np.round(map_.astype(float), 3).tolist(),
-                    "overlay": None,
+                    "map": each,
+                    "overlay": overlay,
                 }
-                for genre, map_ in zip(genres, maps, strict=True)
+                for genre, each, overlay in zip(genres, maps, overlays, strict=True)
             ],
         }
 
-    async def _maps(self, image, genres):
-        """Return maps in [0, 1] of shape `(genres, rows, columns)`."""
-        if self._method == "grad_cam":
-            from keras_genres.inference.gradcam import grad_cam
-
-            network = self.predictor.runtime.network
-            return await self._batcher.call(lambda: grad_cam(network, image[None], genres)[0])
+    async def _evidence(self, image, genres):
+        """Return maps of shape `(genres, rows, columns)`."""
+        if self._method == "gradcam":
+            return await self._batcher.call(lambda: self._grad_cam(image, genres))
         from keras_genres.inference.occlusion import occlusion
 
         loop = asyncio.get_running_loop()
 
         def score(images):
             """Score parts of a poster among the posters of others, so that these need not wait."""
-            wanted = asyncio.run_coroutine_threadsafe(self._batcher.score_all(images), loop)
-            return wanted.result()
+            return asyncio.run_coroutine_threadsafe(self._batcher.score_all(images), loop).result()
 
-        found = await loop.run_in_executor(self._explainer, occlusion, score, image, genres)
-        found = np.maximum(found, 0)
-        peaks = found.max(axis=(1, 2), keepdims=True)
-        return np.divide(found, peaks, out=np.zeros_like(found), where=peaks > 0)
+        return await loop.run_in_executor(self._explainer, occlusion, score, image, genres)
+
+    def _grad_cam(self, image, genres):
+        from keras_genres.inference.gradcam import grad_cam
+
+        return grad_cam(self.predictor.runtime.network, image[None], genres)[0]
 
     def about(self):
         """Return what `/v1/model` tells."""

@@ -86,7 +86,7 @@ async function take(files) {
 }
 
 function add(file) {
-  const poster = { file, name: file.name || "pasted poster", url: URL.createObjectURL(file), entry: null, maps: new Map() };
+  const poster = { file, name: file.name || "pasted poster", url: URL.createObjectURL(file), entry: null, maps: null };
   poster.card = addCard(get("cards"), poster, () => choose(poster));
   posters.push(poster);
   return poster;
@@ -122,18 +122,13 @@ function choose(poster) {
   result.show(poster);
 }
 
-/** The maps of some genres of a poster; each is asked for once. */
-async function maps(poster, genres) {
-  const missing = genres.filter((genre) => !poster.maps.has(genre));
-  if (missing.length) {
-    const found = askMaps(poster.file, missing);
-    for (const genre of missing) {
-      const map = found.then((all) => all.get(genre));
-      map.catch(() => poster.maps.delete(genre)); // to be tried again
-      poster.maps.set(genre, map);
-    }
+/** The maps of a poster by genre; all come at the price of one, and are asked for once. */
+function maps(poster) {
+  if (!poster.maps) {
+    poster.maps = asked.then((model) => askMaps(poster.file, model.genres));
+    poster.maps.catch(() => (poster.maps = null)); // to be tried again
   }
-  return Promise.all(genres.map((genre) => poster.maps.get(genre)));
+  return poster.maps;
 }
 
 function clear() {
@@ -145,7 +140,7 @@ function clear() {
   result.hide();
   lay();
   warn("");
-  say("All posters were removed.");
+  say("All posters were removed.", "");
   get("files").focus();
 }
 
@@ -161,20 +156,33 @@ function lay() {
 }
 
 function tellProgress() {
-  if (waiting > 0) say(`Scoring ${waiting} ${waiting === 1 ? "poster" : "posters"} …`);
+  if (waiting > 0) say(`Scoring ${count(waiting)} …`);
 }
 
+/** Sum up for the eye, and say the genres for those who do not see them. */
 function tell(added) {
   const good = added.filter((poster) => poster.entry && !poster.entry.error);
   const bad = added.length - good.length;
-  const parts = good.slice(0, NAMED).map((poster) => `${poster.name}: ${poster.entry.genres.join(", ") || "no genre"}`);
-  if (good.length > NAMED) parts.push(`and ${good.length - NAMED} more`);
-  if (bad) parts.push(`${bad} could not be scored`);
-  say(`${parts.join("; ")}.`);
+  const trouble = bad ? `${bad} could not be scored` : "";
+  const heard = good.slice(0, NAMED).map((poster) => `${poster.name}: ${poster.entry.genres.join(", ") || "no genre"}`);
+  if (good.length > NAMED) heard.push(`and ${good.length - NAMED} more`);
+  const seen = added.length > 1 ? [`${count(good.length)} scored`, trouble] : [];
+  say(sentence([...heard, trouble]), sentence(seen));
 }
 
-function say(text) {
-  get("status").textContent = text;
+function sentence(parts) {
+  const text = parts.filter(Boolean).join("; ");
+  return text && `${text}.`;
+}
+
+function count(posters) {
+  return `${posters} ${posters === 1 ? "poster" : "posters"}`;
+}
+
+/** Tell screen readers, and show: the same, unless it is said otherwise. */
+function say(heard, seen = heard) {
+  get("status").textContent = heard;
+  get("progress").textContent = seen;
 }
 
 function warn(text) {

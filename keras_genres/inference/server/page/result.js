@@ -7,7 +7,7 @@ const HOVER_MS = 120;
 const get = (id) => document.getElementById(id);
 
 export class Result {
-  /** `say` tells the live region; `maps(poster, genres)` brings maps. */
+  /** `say` tells the live region; `maps(poster)` brings maps by genre. */
   constructor({ say, maps }) {
     this.say = say;
     this.maps = maps;
@@ -45,14 +45,15 @@ export class Result {
     const picked = get("picked");
     picked.textContent = headline(entry);
     picked.classList.toggle("is-none", !entry?.genres.length);
+    picked.classList.toggle("is-long", entry?.genres.length > 3);
     get("error").hidden = !entry?.error;
     get("error").textContent = entry?.error ?? "";
     get("scores").hidden = !entry || Boolean(entry.error);
     get("genres").replaceChildren(...(entry && !entry.error ? this.rows(entry) : []));
     get("curl").textContent = curlOf(poster);
     get("json").textContent = entry ? JSON.stringify(entry, null, 2) : "…";
-    this.prompt();
-    if (entry?.genres.length) this.maps(poster, entry.genres).catch(() => {});
+    // A pass of the network is cheap enough to be made ahead; many are not.
+    if (entry && !entry.error && this.model.explains_by === "gradcam") this.maps(poster).catch(() => {});
   }
 
   hide() {
@@ -94,7 +95,6 @@ export class Result {
     const value = span("value", score.toFixed(2));
     value.append(span("unseen", more));
     button.append(span("name", genre), track, value);
-    button.title = `${genre}: ${score.toFixed(3)}, threshold ${threshold.toFixed(3)}`;
     button.addEventListener("pointerenter", (event) => {
       if (event.pointerType === "mouse") this.preview(genre, HOVER_MS);
     });
@@ -126,13 +126,13 @@ export class Result {
     this.shown = genre;
     if (!genre || !poster) {
       get("light").classList.remove("is-on");
-      this.prompt();
+      this.caption("");
       return;
     }
     let map;
     try {
       const wait = setTimeout(() => this.caption(`Looking for the evidence for ${genre} …`), 250);
-      [map] = await this.maps(poster, [genre]).finally(() => clearTimeout(wait));
+      map = (await this.maps(poster).finally(() => clearTimeout(wait))).get(genre);
     } catch (error) {
       if (this.isStill(poster, genre)) this.caption(`No evidence can be shown: ${error.message}`);
       return;
@@ -144,17 +144,13 @@ export class Result {
     get("light").classList.toggle("is-on", Boolean(place));
     this.caption(
       place
-        ? `Bright: the evidence for ${genre}, most of it ${place}.`
+        ? `Lit: the evidence for ${genre}, most of it ${place}.`
         : `Nothing on this poster speaks for ${genre}.`,
     );
   }
 
   isStill(poster, genre) {
     return this.poster === poster && this.shown === genre;
-  }
-
-  prompt() {
-    if (!this.shown) this.caption("");
   }
 
   caption(text) {
@@ -169,7 +165,7 @@ export class Result {
       copyBySelection(button.dataset.copies); // without https a page may not write
     }
     button.textContent = "Copied";
-    this.say(`Copied the ${button.dataset.copies === "curl" ? "curl line" : "JSON"}.`);
+    this.say(`Copied the ${button.dataset.copies === "curl" ? "curl line" : "JSON"}.`, "");
     setTimeout(() => (button.textContent = "Copy"), 1600);
   }
 }
