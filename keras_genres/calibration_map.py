@@ -63,6 +63,14 @@ class GenreMap:
         if self.method == "none" and (self.slope != 1 or self.intercept or self.start):
             raise ValueError("The method `none` has no numbers of its own.")
 
+    def apply(self, scores):
+        """Return calibrated scores of this genre, float64 of the same shape."""
+        scores = np.asarray(scores, np.float64)
+        if self.method == "none":
+            return scores
+        steps = (np.array(each, np.float64) for each in (self.start, self.width, self.rise))
+        return _mapped(scores, self.slope, self.intercept, *steps)
+
 
 @dataclass(frozen=True)
 class CalibrationMap:
