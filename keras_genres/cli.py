@@ -20,6 +20,7 @@ from keras_genres.evaluation.commands import report, thresholds, verify
 from keras_genres.evaluation.compare.commands import compare, paper
 from keras_genres.experiments.commands import experiment
 from keras_genres.files import explain_os_error
+from keras_genres.inference.server.commands import serve
 from keras_genres.model.backbones import BACKBONES
 from keras_genres.options import (
     format_option,
@@ -53,7 +54,18 @@ def main():
     """Learn to tell the genres of films from their posters."""
 
 
-for command in (data, baseline, report, thresholds, verify, compare, paper, experiment, bench):
+for command in (
+    data,
+    baseline,
+    report,
+    thresholds,
+    verify,
+    compare,
+    paper,
+    experiment,
+    bench,
+    serve,
+):
     main.add_command(command)
 
 

@@ -1,10 +1,12 @@
 """`keras-genres serve`: a model, a socket, and an orderly end."""
 
 import contextlib
+import ipaddress
 import logging
 import signal
 import socket
 import time
+from pathlib import Path
 
 import uvicorn
 from h11 import IDLE
@@ -42,6 +44,45 @@ def address_of(bound):
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
+def serve_model(
+    model,
+    bound,
+    limits,
+    note=print,
+    urls=(False, False),
+    most_batch=32,
+    wait_ms=5.0,
+    drain_seconds=2.0,
+):
+    """Load a model and serve it until SIGTERM or Ctrl-C.
+
+    Args:
+        model: Run folder, `.keras` file or exported model.
+        bound: A socket from `listen`.
+        limits: The `Limits`.
+        note: Called with each line for the person at the terminal.
+        urls: Whether URLs are taken, and whether those of private addresses too.
+        most_batch, wait_ms: As for `Service`.
+        drain_seconds: As for `serve`.
+
+    Raises:
+        UserError: If the model cannot be used.
+    """
+    from keras_genres.training.start import start_keras
+
+    start_keras()
+    from keras_genres.inference.predictor import Predictor
+    from keras_genres.inference.server.service import Service
+
+    name = Path(model).resolve().name
+    predictor = Predictor.load(model)
+    service = Service(predictor, name, limits, wait_ms, most_batch, _fetcher(limits, *urls))
+    note(f"Serving {name} at {address_of(bound)} (Ctrl-C stops)")
+    if not _is_loopback(bound):
+        note("Note: whoever reaches this port may use it; there is no login.")
+    serve(service, bound, drain_seconds, note)
+
+
 def serve(service, bound, drain_seconds=2.0, note=print):
     """Serve until SIGTERM or Ctrl-C.
 
@@ -73,6 +114,16 @@ def serve(service, bound, drain_seconds=2.0, note=print):
         timeout_graceful_shutdown=int(limits.body_seconds + limits.seconds) + 1,
     )
     _Server(config, service, drain_seconds, note).run(sockets=[bound])
+
+
+def _fetcher(limits, is_allowed, is_private_allowed):
+    if not is_allowed:
+        return None
+    raise NotImplementedError
+
+
+def _is_loopback(bound):
+    return ipaddress.ip_address(bound.getsockname()[0].partition("%")[0]).is_loopback
 
 
 class _Server(uvicorn.Server):
