@@ -5,7 +5,6 @@ pandas are imported inside the commands that need them, so `--help` starts at
 once.
 """
 
-import contextlib
 import os
 import signal
 
@@ -20,13 +19,13 @@ from keras_genres.evaluation.commands import report, thresholds, verify
 from keras_genres.evaluation.compare.commands import compare, paper
 from keras_genres.experiments.commands import experiment
 from keras_genres.files import explain_os_error
+from keras_genres.inference.commands import export
 from keras_genres.inference.server.commands import serve
 from keras_genres.model.backbones import BACKBONES
 from keras_genres.options import (
     format_option,
     overwrite_option,
     print_rows,
-    run_argument,
     settings_options,
 )
 
@@ -60,6 +59,7 @@ for command in (
     report,
     thresholds,
     verify,
+    export,
     compare,
     paper,
     experiment,
@@ -141,39 +141,6 @@ def fit(settings, folder, out, dry_run, overwrite, resume, allow, changes=None):
 
     click.echo(format_report(run))
     click.echo(f"Run folder: {run.path}")
-
-
-@main.command()
-@run_argument
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["saved_model"]),
-    default="saved_model",
-    show_default=True,
-    help="Form of the model.",
-)
-@click.option("--out", type=click.Path(), help="Default: saved_model/ in the run folder.")
-@click.option("--posters", type=click.Path(), help="Folder of JPEG and PNG files to check on.")
-@overwrite_option
-def export(run, form, out, posters, overwrite):
-    """Export the model of RUN and check it against Keras.
-
-    \b
-        keras-genres export runs/v2s --format saved_model
-    """
-    from keras_genres.locks import alone
-    from keras_genres.runs import Run
-    from keras_genres.training.start import start_keras
-
-    run = Run.open(run)
-    start_keras()
-    from keras_genres.inference.export import check_posters, export
-
-    with contextlib.nullcontext() if out else alone(run.path):
-        made = export(run, out, check_posters(run, posters), overwrite)
-    path, difference, count = made
-    click.echo(f"{path}: scores differ from Keras's by at most {difference:.1e} ({count} pictures)")
 
 
 @main.command()
