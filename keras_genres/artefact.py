@@ -185,6 +185,18 @@ def update_thresholds(run, models):
     return changed
 
 
+def is_stale(run, told):
+    """Whether an export of a run has another calibration in its graph than the run has now.
+
+    Args:
+        run: The `Run`.
+        told: The export's metadata.
+    """
+    calibration = run.calibration()
+    now = None if calibration is None else calibration.to_json()
+    return now != (told["calibration"] if told.get("calibrated") else None)
+
+
 def wanted_thresholds(run, model, told):
     """Return what a model in a run's folder should tell of thresholds and calibration.
 

@@ -9,12 +9,14 @@ have no steps; isotonic regression is a line of steps. As each map is strictly
 increasing, no poster changes its rank, and a threshold is mapped like a score.
 """
 
+import hashlib
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from keras_genres.errors import UserError
+from keras_genres.files import json_text
 from keras_genres.genres import GENRES, NUM_GENRES
 
 METHODS = ("none", "temperature", "platt", "isotonic")
@@ -197,6 +199,11 @@ class CalibrationMap:
         thresholds = np.asarray(thresholds, np.float64)
         is_plain = [method == "none" for method in self.methods]
         return np.where(is_plain, thresholds, self.apply(thresholds[None])[0])
+
+
+def calibration_hash(calibration):
+    """Return the SHA-256 of a `CalibrationMap`, by which a table of it knows its own."""
+    return hashlib.sha256(json_text(calibration.to_json()).encode()).hexdigest()
 
 
 def logits(scores):

@@ -5,14 +5,17 @@ import io
 from dataclasses import dataclass
 
 from keras_genres.archive import require_known_network
-from keras_genres.artefact import metadata_of, read_metadata
+from keras_genres.artefact import metadata_of, read_metadata, wanted_thresholds
+from keras_genres.calibration_map import calibration_hash
 from keras_genres.errors import UserError
 from keras_genres.files import parse_json
 from keras_genres.genres import GENRES
 
 WRONG, NOTE = "wrong", "note"
 _EVALUATED = ("val", "test")
-_OF_SPLIT = ("predictions/", "thresholds.json")  # what is held against split.json
+_OF_SPLIT = ("predictions/", "thresholds.json", "calibration.json")  # told by split.json
+_OF_EXPORT = ("thresholds", "calibration", "calibrated_thresholds")
+_OF_MODEL = ("backbone", "height", "width", "fit", "split_sha256", *_OF_EXPORT)
 _REPORT = ("val.csv", "test.csv", "val.json", "test.json", "report.md")
 
 
@@ -52,6 +55,7 @@ def find_contradictions(run, damaged):
             for part in _EVALUATED
         ),
         ("thresholds.json", run.threshold_facts),
+        ("calibration.json", run.calibration),  # or None without one
     ]
     is_sound = True
     for name, read in parts:
@@ -81,17 +85,20 @@ def _of_models(run, damaged):
         try:
             if model == run.model_file:
                 require_known_network(model)
-            found, wanted = read_metadata(model), metadata_of(run)
+            found = read_metadata(model)
+            wanted = metadata_of(run, calibrated=model == run.saved_model)
+            wanted["thresholds"] = wanted_thresholds(run, model, found)["thresholds"]
         except UserError as error:
             yield Finding(name, WRONG, str(error), is_readable=False)
             continue
-        for key in ("backbone", "height", "width", "fit", "split_sha256", "thresholds"):
-            if found.get(key) != wanted[key]:
+        for key in _OF_MODEL:
+            if found.get(key) != wanted.get(key):
                 what = f"it tells another {key} than the run: it is of another run, or out of date"
                 todo = (
-                    f"`keras-genres export {run.path}` makes both models tell the run's thresholds."
+                    f"`keras-genres export {run.path}` makes both models tell the run's thresholds "
+                    "and calibration."
                 )
-                yield Finding(name, WRONG, what, todo if key == "thresholds" else "")
+                yield Finding(name, WRONG, what, todo if key in _OF_EXPORT else "")
 
 
 def _of_report(run, damaged):
@@ -118,3 +125,21 @@ def _of_report(run, damaged):
             if told != run.split().sha256:
                 what = "it tells of another split than split.json"
                 yield Finding(f"report/{summary.name}", WRONG, what, again)
+    yield from _of_calibration(run, damaged, again)
+
+
+def _of_calibration(run, damaged, again):
+    """Hold the table of a calibration against the calibration."""
+    calibration, table = run.calibration(), run.report / "calibration.json"
+    wanted = None if calibration is None else calibration_hash(calibration)
+    told = None
+    if f"report/{table.name}" in damaged:
+        return
+    if run.has(table):
+        try:
+            told = parse_json(run.read(table), table)["calibration_sha256"]
+        except (UserError, KeyError, TypeError):
+            told = ""
+    if told != wanted:
+        what = "it tells of another calibration than calibration.json" if run.has(table) else ""
+        yield Finding(f"report/{table.name}", WRONG, what or "the report has none", again)

@@ -30,7 +30,13 @@ from keras_genres.plain_files import (
 
 _MOST_READ_BYTES = 2**30  # predictions of a million posters are a third of it
 _EDITED = (".json", ".yaml", ".csv", ".md")
-_MAKERS = {"thresholds.json": "thresholds", "report/": "report", "saved_model/": "export"}
+_MAKERS = {
+    "thresholds.json": "thresholds",
+    "calibration.json": "calibrate",
+    "report/": "report",
+    "MODEL_CARD.md": "report",
+    "saved_model/": "export",
+}
 # Commands that write a file again, from files of the run that they do not replace.
 _HEX = re.compile(r"[0-9a-f]{64}")
 

@@ -61,6 +61,7 @@ class Run:
         self.thresholds_file = self.path / "thresholds.json"
         self.calibration_file = self.path / "calibration.json"
         self.report = self.path / "report"
+        self.model_card = self.path / "MODEL_CARD.md"
         self.model_file = self.path / "model.keras"
         self.saved_model = self.path / "saved_model"
         self._seen = {}
@@ -343,14 +344,14 @@ class Run:
         """
         if not self.has(self.calibration_file):
             return None
-        again = f"`keras-genres calibrate {self.path}` writes it again."
+        again = f"`keras-genres calibrate {self.path}` writes it again, and with --undo removes it."
         found = self._json(self.calibration_file)
         try:
             CalibrationMap.from_json(found, self.calibration_file)
         except UserError as error:
             raise UserError(f"{error} {again}") from None
         if found.get("split_sha256") != self.split().sha256:
-            raise UserError(f"{self.calibration_file} was chosen on another split. {again}")
+            raise UserError(f"{self.calibration_file} was chosen on another split: {again}")
         how = found.get("how")
         return found | {
             "chosen_on": _text(found.get("chosen_on")),

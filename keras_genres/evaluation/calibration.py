@@ -42,19 +42,29 @@ def reliability_bins(found, scores, bins=BINS):
     forecasts" (the diagram); Nguyen & O'Connor 2015, arXiv:1508.05154 (bins of equal size).
     """
     found, scores = np.asarray(found, np.float64), np.asarray(scores, np.float64)
-    if bins < 1:
-        raise ValueError(f"`bins` must be at least 1. Received: {bins}")
     if found.shape != scores.shape or found.ndim != 1:
         raise ValueError(
             "`found` and `scores` must have the same shape (posters,). "
             f"Received: found.shape={found.shape}, scores.shape={scores.shape}"
         )
-    edges = np.quantile(scores, np.linspace(0, 1, bins + 1)[1:-1]) if len(scores) else []
-    which = np.searchsorted(edges, scores)
+    which = bin_of(scores, bins)
     posters = np.bincount(which, minlength=bins)
     sums = [np.bincount(which, values, bins)[posters > 0] for values in (scores, found)]
     posters = posters[posters > 0]
     return ReliabilityBins(sums[0] / posters, sums[1] / posters, posters)
+
+
+def bin_of(scores, bins=BINS):
+    """Return the bin of each score, from 0; shape `(posters,)`.
+
+    Args:
+        scores: Array of shape `(posters,)`.
+        bins: Number of bins, at least 1.
+    """
+    if bins < 1:
+        raise ValueError(f"`bins` must be at least 1. Received: {bins}")
+    edges = np.quantile(scores, np.linspace(0, 1, bins + 1)[1:-1]) if len(scores) else []
+    return np.searchsorted(edges, scores)
 
 
 def expected_calibration_error(bins):

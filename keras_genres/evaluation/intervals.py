@@ -66,10 +66,7 @@ def resample_models(labels, picks, groups, resamples=1000, seed=0, extra=None, p
     columns = [labels, np.ones((len(labels), 1))]
     for model, part in picks.items():
         columns += [labels & part, part, *_columns(values[model])]
-    sums = _sum_by_group(np.hstack(columns).astype(np.float64), groups)
-    totals = np.concatenate(
-        [weights @ sums for weights in _draw_weights(len(sums), resamples, seed)]
-    )
+    totals = _resample_sums(np.hstack(columns), groups, resamples, seed)
     positives, posters, start = totals[:, :genres], totals[:, genres, None], genres + 1
     found = {}
     for model, part in values.items():
@@ -89,6 +86,23 @@ def _averages(hits, picked, positives, per_genre):
         "macro_f1": f1.mean(axis=1),
         "weighted_f1": ratio((f1 * positives).sum(1), positives.sum(1)),
     }
+
+
+def resample_means(values, groups, resamples=1000, seed=0):
+    """Return the means over posters of some values on resamples of the groups.
+
+    Args:
+        values: Array of shape `(posters, columns)`.
+        groups: Group of each poster, shape `(posters,)`.
+        resamples: Number of resamples.
+        seed: Seed of the draws.
+
+    Returns:
+        float64 array of shape `(resamples, columns)`.
+    """
+    columns = np.hstack([values, np.ones((len(values), 1))])
+    totals = _resample_sums(columns, groups, resamples, seed)
+    return totals[:, :-1] / totals[:, -1:]
 
 
 def percentile_interval(values, confidence=0.95):
@@ -139,6 +153,12 @@ def _percentiles(values, confidence):
 
 def _columns(values):
     return [np.asarray(each, np.float64)[:, None] for each in values.values()]
+
+
+def _resample_sums(columns, groups, resamples, seed):
+    """Return the sums of columns over each resample, shape `(resamples, columns)`."""
+    sums = _sum_by_group(columns.astype(np.float64), groups)
+    return np.concatenate([weights @ sums for weights in _draw_weights(len(sums), resamples, seed)])
 
 
 def _sum_by_group(columns, groups):

@@ -8,6 +8,7 @@ import numpy as np
 from keras_genres.errors import UserError
 from keras_genres.evaluation import metrics
 from keras_genres.evaluation.alarms import find_run_warnings, find_warnings
+from keras_genres.evaluation.before_after import before_after, format_before_after
 from keras_genres.evaluation.intervals import bootstrap_intervals
 from keras_genres.evaluation.metrics import pick
 from keras_genres.evaluation.posters import choose_columns, find_posters
@@ -36,6 +37,10 @@ class Report:
     """`val` and `test`: everything else, as plain JSON values; see `summarise`."""
     predictions: dict
     """`val` and `test`: the `Predictions` it was made from."""
+    calibration: dict | None = None
+    """What the run's calibration does, see `before_after`; `None` for a run without one."""
+    calibrated: np.ndarray | None = None
+    """Test scores after calibration, shape `(posters, genres)`."""
 
     @property
     def warnings(self):
@@ -82,7 +87,14 @@ def make_report(run, posters=None, crossing=None):
     for split in SPLITS:
         of_split = find_warnings(split, found, summaries[split])
         summaries[split]["warnings"] = [*of_run, *of_split]
-    return Report(tables, summaries, found)
+    calibration, test = run.calibration(), found["test"]
+    return Report(
+        tables,
+        summaries,
+        found,
+        before_after(run, test),
+        None if calibration is None else calibration.apply(test.scores),
+    )
 
 
 def summarise(predictions, thresholds, settings):
@@ -195,6 +207,10 @@ def write_report(run, posters=None, columns=None, html=False, duplicates=False, 
             write_json(folder / f"{split}.json", report.summaries[split])
             table = format_table(side_by_side(report, split), "csv")
             write_text(folder / f"{split}_side_by_side.csv", table)
+        if report.calibration is not None:
+            for form in ("csv", "json"):
+                text = format_before_after(report.calibration, form)
+                write_text(folder / f"calibration.{form}", text.rstrip("\n") + "\n")
         if crossing is not None and crossing.pictures:
             crossing.write(folder / "duplicates.csv")
         drawn = draw_figures(run, report, folder, posters=posters, columns=columns)

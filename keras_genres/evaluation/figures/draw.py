@@ -85,7 +85,7 @@ def _drawings(run, report):
             arrays["val"], arrays["test"], thresholds, tuned=tuned
         ),
         "precision_recall": lambda: panels.precision_recall(*arrays["test"], thresholds),
-        "calibration": lambda: score_panels.calibration(*arrays["test"]),
+        "calibration": lambda: score_panels.calibration(*arrays["test"], after=report.calibrated),
         "scores": lambda: score_panels.score_histograms(*arrays["test"], thresholds),
     }
 

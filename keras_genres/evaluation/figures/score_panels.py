@@ -20,46 +20,67 @@ _WHITE_FROM = 0.75
 """Depth of blue from which white text is easier to read on it than dark; never on orange."""
 
 
-def calibration(labels, scores, genres=GENRES):
+def calibration(labels, scores, genres=GENRES, after=None):
     """Return a reliability curve for each genre: how often it is there, by its score.
 
     Args:
         labels: 0/1 array of shape `(posters, genres)`.
         scores: Same shape.
         genres: Names in column order.
+        after: Calibrated scores, same shape; `None` for a run without a calibration.
     """
     labels, scores = np.asarray(labels), np.asarray(scores)
-    briers = brier_scores(labels, scores)
-    subtitle = [
-        [
-            ("dots: test posters", TEST),
-            f"in up to {BINS} bins of equal size, with 95 % intervals. On the grey line scores are",
-        ],
-        [
-            "true shares; above it they are too low, below too high.",
-            ("number", TEST),
-            "is the mean distance from it (ECE).",
-        ],
-    ]
-    panels = Panels("Calibration", subtitle, genres)
+    panels = Panels("Calibration", _how_to_read(after is not None), genres)
     panels.scale_y("share", ROOT_TICKS, np.sqrt)
     panels.scale_x("score", ROOT_TICKS, np.sqrt)
+    result = scores if after is None else np.asarray(after)
+    briers, before = brier_scores(labels, result), brier_scores(labels, scores)
     for index, frame in enumerate(panels.frames):
-        bins = reliability_bins(labels[:, index], scores[:, index])
-        hits = np.rint(bins.shares * bins.posters)
-        ends = wilson_interval(hits, bins.posters)
+        found = labels[:, index]
         frame.line((0, 1), (0, 1), QUIET, 0.8, alpha=0.7)
-        x, y = np.sqrt(np.clip(bins.mean_scores, 0, 1)), np.sqrt(bins.shares)
-        for where, low, high in zip(x, *np.sqrt(ends), strict=True):
-            frame.line((where, where), (low, high), TEST, 1.6, alpha=0.3)
-        frame.line(x, y, TEST, 1.0)
-        for point in zip(x, y, strict=True):
-            frame.dot(*point, TEST, size=4)
-        error = expected_calibration_error(bins)
-        panels.number(index, f"{error:.1%}" if error < 0.0995 else f"{error:.0%}", TEST)
+        if not np.array_equal(scores[:, index], result[:, index]):
+            bins = reliability_bins(found, scores[:, index])
+            _reliability(frame, bins, is_result=False)
+            error = _percent(expected_calibration_error(bins))
+            for line, text in enumerate((error, f"Brier {before[index]:.3f}")):
+                words = frame.write(0.03, 0.89 - 0.13 * line, text, VAL, 7.5)
+                panels.sheet.cover(words)
+        bins = reliability_bins(found, result[:, index])
+        _reliability(frame, bins, is_result=True)
+        panels.number(index, _percent(expected_calibration_error(bins)), TEST)
         words = frame.write(0.98, 0.035, f"Brier {briers[index]:.3f}", size=7.5, across="right")
         panels.sheet.cover(words)
     return panels.sheet
+
+
+def _how_to_read(is_pair):
+    bins = f"in up to {BINS} bins of equal size, with 95 % intervals. On the grey line"
+    first = [("dots: test posters", TEST), f"{bins} scores are"]
+    if is_pair:
+        first = [("blue: after calibration", TEST), ("orange: before", VAL), bins]
+    second = "true shares; above it they are too low, below too high."
+    error = [("per cent", TEST), "is the mean distance from it (ECE)."]
+    return [first, [f"scores are {second}" if is_pair else second, *error]]
+
+
+def _reliability(frame, bins, is_result):
+    """Draw a curve; that of the result with intervals, another one faint and behind it."""
+    x, y = np.sqrt(np.clip(bins.mean_scores, 0, 1)), np.sqrt(bins.shares)
+    if not is_result:
+        frame.line(x, y, VAL, 1.0, alpha=0.6)
+        for point in zip(x, y, strict=True):
+            frame.dot(*point, VAL, size=2.5)
+        return
+    ends = wilson_interval(np.rint(bins.shares * bins.posters), bins.posters)
+    for where, low, high in zip(x, *np.sqrt(ends), strict=True):
+        frame.line((where, where), (low, high), TEST, 1.6, alpha=0.3)
+    frame.line(x, y, TEST, 1.0)
+    for point in zip(x, y, strict=True):
+        frame.dot(*point, TEST, size=4)
+
+
+def _percent(error):
+    return f"{error:.1%}" if error < 0.0995 else f"{error:.0%}"
 
 
 def score_histograms(labels, scores, thresholds, genres=GENRES):
