@@ -11,6 +11,7 @@ import keras_genres
 
 ROOT = Path(keras_genres.__file__).parent
 FLOORS = {
+    "__init__": 4,
     "cli": 4,
     "__main__": 4,
     "demo": 3,
@@ -77,11 +78,12 @@ def loaded_by(code):
 @pytest.mark.parametrize(
     "code",
     [
+        "from keras_genres import Predictor",
         "import keras_genres.data.prepare, keras_genres.data.check, keras_genres.data.sample",
         "import keras_genres.evaluation.report, keras_genres.evaluation.thresholds",
     ],
 )
-def test_data_and_evaluation_start_without_keras(code):
+def test_what_needs_no_keras_starts_without_it(code):
     assert not loaded_by(code) & {"keras", "tensorflow", "jax"}
 
 
@@ -106,3 +108,7 @@ def test_help_starts_without_heavy_packages():
     code = "from click.testing import CliRunner; from keras_genres.cli import main\n"
     code += "assert CliRunner().invoke(main, ['fit', '--help']).exit_code == 0"
     assert not loaded_by(code) & HEAVY
+
+
+def test_the_package_alone_imports_next_to_nothing():
+    assert not loaded_by("import keras_genres") & (HEAVY | {"numpy", "PIL", "click"})
