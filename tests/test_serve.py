@@ -15,19 +15,19 @@ from keras_genres.inference.server.service import Service
 
 
 @pytest.fixture(scope="module")
-def predictor(finished):
-    from keras_genres import Predictor
+def runtime(finished):
+    from keras_genres.inference.runtimes import open_model
 
-    return Predictor.load(finished.path)
+    return open_model(finished.path)
 
 
 @pytest.fixture(scope="module")
-def client(predictor):
-    with ready(predictor) as client:
+def client(runtime):
+    with ready(runtime) as client:
         yield client
 
 
-def ready(predictor, fetch=None, **limits):
+def ready(runtime, fetch=None, **limits):
     """Return a client of a service that is warm."""
 
     class Warm(TestClient):
@@ -38,7 +38,7 @@ def ready(predictor, fetch=None, **limits):
             return self
 
     limits = dataclasses.replace(Limits(), **limits)
-    return Warm(make_app(Service(predictor, "tiny", limits, fetch=fetch)))
+    return Warm(make_app(Service(runtime, "tiny", limits, fetch=fetch)))
 
 
 def test_scores_are_those_of_the_exported_model(client, finished, prepared):
@@ -141,17 +141,17 @@ def test_unknown_paths_and_methods_are_told_as_json(client):
 
 
 @pytest.mark.parametrize("is_told", [True, False])
-def test_a_body_too_large_is_413_with_and_without_its_length(predictor, is_told):
+def test_a_body_too_large_is_413_with_and_without_its_length(runtime, is_told):
     body = form(b"x" * 40_000)
     parts = body if is_told else iter([body[:20_000], body[20_000:]])
-    with ready(predictor, body_mb=0.03) as client:
+    with ready(runtime, body_mb=0.03) as client:
         answer = client.post("/v1/predict", headers={"content-type": KIND}, content=parts)
     assert answer.status_code == 413 and "0.03 MB" in answer.json()["error"]
 
 
-def test_too_many_pixels_are_413_and_fail_alone(predictor):
+def test_too_many_pixels_are_413_and_fail_alone(runtime):
     large = poster(1, width=200, height=300)
-    with ready(predictor, megapixels=0.05) as client:
+    with ready(runtime, megapixels=0.05) as client:
         answer = client.post("/v1/predict", files=files(large))
         assert answer.status_code == 413 and "too large" in answer.json()["error"]
         assert client.post("/v1/explain", files=files(large)).status_code == 413
@@ -160,30 +160,30 @@ def test_too_many_pixels_are_413_and_fail_alone(predictor):
         assert [entry["error"] is None for entry in answer.json()["predictions"]] == [False, True]
 
 
-def test_a_full_queue_is_429_and_says_when_to_try_again(predictor):
-    with ready(predictor, queue=2) as client:
+def test_a_full_queue_is_429_and_says_when_to_try_again(runtime):
+    with ready(runtime, queue=2) as client:
         answer = client.post("/v1/predict", files=files(*[poster(1)] * 3))
         assert answer.status_code == 429 and int(answer.headers["retry-after"]) >= 1
         assert client.post("/v1/predict", files=files(poster(1))).status_code == 200
 
 
-def test_no_memory_for_uploads_is_429_and_comes_back(predictor):
-    with ready(predictor, upload_mb=0.02) as client:
+def test_no_memory_for_uploads_is_429_and_comes_back(runtime):
+    with ready(runtime, upload_mb=0.02) as client:
         large = client.post("/v1/predict", files=files(b"x" * 30_000))
         assert large.status_code == 429 and "retry-after" in large.headers
         for _ in range(5):
             assert client.post("/v1/predict", files=files(poster(1))).status_code == 200
 
 
-def test_no_answer_in_time_is_503(predictor):
-    with ready(predictor, seconds=1e-9) as client:
+def test_no_answer_in_time_is_503(runtime):
+    with ready(runtime, seconds=1e-9) as client:
         answer = client.post("/v1/predict", files=files(poster(1)))
         assert answer.status_code == 503 and "retry-after" in answer.headers
         assert "keras_genres_queue_posters 0.0" in client.get("/metrics").text
 
 
-def test_before_it_is_warm_it_is_not_ready(predictor):
-    client = TestClient(make_app(Service(predictor, "tiny", Limits())))
+def test_before_it_is_warm_it_is_not_ready(runtime):
+    client = TestClient(make_app(Service(runtime, "tiny", Limits())))
     # Without its life cycle the service never begins to warm up.
     assert client.get("/healthz").json() == {"status": "ok"}
     answer = client.get("/readyz")
@@ -191,7 +191,7 @@ def test_before_it_is_warm_it_is_not_ready(predictor):
     assert client.post("/v1/predict", files=files(poster(1))).status_code == 503
 
 
-def test_urls_are_read_where_they_are_allowed(predictor):
+def test_urls_are_read_where_they_are_allowed(runtime):
     def fetch(url):
         from keras_genres.errors import UserError
 
@@ -199,7 +199,7 @@ def test_urls_are_read_where_they_are_allowed(predictor):
             raise UserError(f"{url} cannot be fetched.")
         return poster(3)
 
-    with ready(predictor, fetch=fetch) as client:
+    with ready(runtime, fetch=fetch) as client:
         answer = client.post("/v1/predict", json={"urls": ["https://a.org/1", "https://a.org/bad"]})
         assert answer.status_code == 200
         good, bad = answer.json()["predictions"]
@@ -240,9 +240,9 @@ def test_explain_takes_one_poster_and_known_genres(client):
 
 
 def test_an_exported_model_is_explained_by_occlusion_and_scores_the_same(finished, client):
-    from keras_genres import Predictor
+    from keras_genres.inference.runtimes import open_model
 
-    with ready(Predictor.load(finished.saved_model)) as other:
+    with ready(open_model(finished.saved_model)) as other:
         assert other.get("/v1/model").json()["explains_by"] == "occlusion"
         found = other.post("/v1/explain?genres=Drama", files=files(poster(1))).json()
         assert found["method"] == "occlusion"
@@ -262,8 +262,8 @@ def test_the_model_is_told(client, finished):
     assert told["limits"]["posters"] == 32 and told["takes_urls"] is False
 
 
-def test_metrics_count_requests_posters_and_errors(predictor):
-    with ready(predictor) as client:
+def test_metrics_count_requests_posters_and_errors(runtime):
+    with ready(runtime) as client:
         client.post("/v1/predict", files=files(poster(1), b"text"))
         client.post("/v1/predict", content=b"")
         text = client.get("/metrics").text

@@ -80,7 +80,7 @@ def test_a_body_of_unknown_length_is_cut_at_the_limit_and_the_answer_arrives(add
         assert status in (400, 413) and value["error"]
         assert connection.recv(1) == b""  # and the connection is closed
     with connected(address) as connection:
-        start = form(b"x" * 10)[:-40]
+        start = form(b"x" * 10)[:-24]
         connection.sendall(
             head("POST", "/v1/predict", f"Content-Type: {KIND}", "Transfer-Encoding: chunked")
         )
@@ -132,7 +132,7 @@ def test_uploads_that_are_cut_off_leave_nothing_behind(address):
     assert "keras_genres_upload_bytes 0.0" in text and "keras_genres_queue_posters 0.0" in text
 
 
-@pytest.mark.parametrize("data", [b"\x00\xff\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"hello\r\n\r\n"])
+@pytest.mark.parametrize("data", [b"\x00\xff\r\n\r\n", b"hello\r\n\r\n"])
 def test_what_is_not_http_is_400(address, data):
     assert status_of(*address, data) in (0, 400)
     assert is_served(address)

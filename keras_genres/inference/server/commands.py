@@ -87,6 +87,8 @@ def serve(model, host, port, allow_urls, allow_private, batch, wait_ms, drain_se
         raise click.UsageError("--allow-private goes with --allow-urls.")
     if limits["upload_mb"] < limits["body_mb"]:
         raise click.UsageError("--upload-mb must hold at least one body: see --body-mb.")
+    if limits["queue"] < limits["posters"]:
+        raise click.UsageError("--queue must hold the --posters of at least one request.")
     try:
         from keras_genres.inference.server.serving import listen, serve_model
     except ModuleNotFoundError as error:

@@ -13,6 +13,7 @@ from keras_genres import __version__
 from keras_genres.data.quality import PictureError
 from keras_genres.errors import UserError
 from keras_genres.genres import GENRES
+from keras_genres.inference.predictor import Prediction, Predictor
 from keras_genres.inference.server.batching import Batcher
 from keras_genres.inference.server.evidence import lay
 from keras_genres.inference.server.limits import MB, Refused, UploadRoom
@@ -29,7 +30,7 @@ class Service:
     """A model at work for many clients.
 
     Args:
-        predictor: A `Predictor`.
+        runtime: The opened model, as `runtimes.open_model` returns it.
         name: What the model is called, as in `/v1/model`.
         limits: The `Limits`.
         wait_ms: Milliseconds a batch waits for more posters.
@@ -38,21 +39,22 @@ class Service:
             URLs are not allowed.
     """
 
-    def __init__(self, predictor, name, limits, wait_ms=5.0, most_batch=32, fetch=None):
-        self.predictor = predictor
+    def __init__(self, runtime, name, limits, wait_ms=5.0, most_batch=32, fetch=None):
+        self.runtime = runtime
+        self._predictor = Predictor(runtime, max_megapixels=limits.megapixels)
         self.name = name
         self.limits = limits
         self.metrics = Metrics()
         self.room = UploadRoom(limits.upload_mb * MB)
         self.takes_urls = fetch is not None
         self._fetch = fetch
-        self._batcher = Batcher(predictor.score, most_batch, wait_ms, self.metrics)
+        self._batcher = Batcher(runtime.score, most_batch, wait_ms, self.metrics)
         self._readers = ThreadPoolExecutor(min(4, os.cpu_count() or 1), "reader")
         self._explainer = ThreadPoolExecutor(1, "explainer")
         self._explaining = 0
         self._waiting = 0
-        self._method = "occlusion" if predictor.runtime.network is None else "gradcam"
-        thresholds = map(float, predictor.thresholds)
+        self._method = "occlusion" if runtime.network is None else "gradcam"
+        thresholds = map(float, runtime.thresholds)
         self._threshold_of = dict(zip(GENRES, thresholds, strict=True))
         self._state = "starting"
         self._warming = None
@@ -73,7 +75,7 @@ class Service:
             self._state = "broken"
 
     async def _try_network(self):
-        image = np.zeros((self.predictor.height, self.predictor.width, 3), np.uint8)
+        image = np.zeros((self.runtime.height, self.runtime.width, 3), np.uint8)
         await self._batcher.warm_up(image)
         self._batcher.start()
         if self._method == "gradcam":
@@ -172,17 +174,10 @@ class Service:
         data = self._fetch(upload.source) if upload.data is None else upload.data
         if not data:
             raise PictureError("the picture", "empty file", "0 bytes")
-        return self.predictor.read(data), data
+        return self._predictor.read(data), data
 
-    def _entry(self, upload, scores, top):
-        order = np.argsort(-scores, kind="stable")
-        best = order if top is None else order[:top]
-        return {
-            "source": upload.source,
-            "genres": [GENRES[at] for at in order if scores[at] >= self.predictor.thresholds[at]],
-            "scores": {GENRES[at]: float(scores[at]) for at in best},
-            "error": None,
-        }
+    def _entry(self, upload, scores, top=None):
+        return self._predictor.prediction(upload.source, scores, top).to_dict()
 
     def _failure(self, upload, error):
         """Return the entry of a poster that could not be read, and why in a word or two."""
@@ -191,7 +186,7 @@ class Service:
         self.metrics.posters.labels("unreadable").inc()
         self.metrics.errors.labels(reason).inc()
         text = f"{error.reason} ({error.detail})" if is_picture else str(error)
-        return {"source": upload.source, "genres": [], "scores": {}, "error": text}, reason
+        return Prediction(upload.source, (), {}, text).to_dict(), reason
 
     async def explain(self, upload, genres=None, with_overlay=True):
         """Return where on a poster the evidence for genres is, as `/v1/explain` tells it.
@@ -222,10 +217,10 @@ class Service:
             entry, reason = self._failure(upload, error)
             status = 413 if reason == TOO_LARGE else 422
             raise Refused(status, entry["error"], "no poster") from None
-        entry = self._entry(upload, await self._batcher.score(image), None)
+        entry = self._entry(upload, await self._batcher.score(image))
         genres = list(dict.fromkeys(genres or entry["genres"] or list(entry["scores"])[:1]))
         found = await self._evidence(image, genres)
-        fit = (self.predictor.metadata["fit"], self.predictor.height, self.predictor.width)
+        fit = (self.runtime.metadata["fit"], self.runtime.height, self.runtime.width)
         maps, overlays = await asyncio.get_running_loop().run_in_executor(
             self._explainer, lay, data, found, fit, self.limits.megapixels, with_overlay
         )
@@ -263,21 +258,21 @@ class Service:
     def _grad_cam(self, image, genres):
         from keras_genres.inference.gradcam import grad_cam
 
-        return grad_cam(self.predictor.runtime.network, image[None], genres)[0]
+        return grad_cam(self.runtime.network, image[None], genres)[0]
 
     def about(self):
         """Return what `/v1/model` tells."""
-        told = self.predictor.metadata
+        told = self.runtime.metadata
         limits = self.limits
         return {
             "name": self.name,
-            "kind": self.predictor.runtime.kind,
+            "kind": self.runtime.kind,
             "backbone": told["backbone"],
             "genres": list(GENRES),
             "thresholds": self._threshold_of,
             "calibrated": bool(told.get("calibrated") or told.get("calibration")),
-            "height": self.predictor.height,
-            "width": self.predictor.width,
+            "height": self.runtime.height,
+            "width": self.runtime.width,
             "fit": told["fit"],
             "split_sha256": told["split_sha256"],
             "tool_version": __version__,

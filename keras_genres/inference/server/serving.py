@@ -71,15 +71,11 @@ def serve_model(
     from keras_genres.training.start import start_keras
 
     start_keras()
-    from keras_genres.inference.predictor import Predictor
+    from keras_genres.inference.runtimes import open_model
     from keras_genres.inference.server.service import Service
 
     name = Path(model).resolve().name
-    predictor = Predictor.load(model)
-    service = Service(predictor, name, limits, wait_ms, most_batch, _fetcher(limits, *urls))
-    note(f"Serving {name} at {address_of(bound)} (Ctrl-C stops)")
-    if not _is_loopback(bound):
-        note("Note: whoever reaches this port may use it; there is no login.")
+    service = Service(open_model(model), name, limits, wait_ms, most_batch, _fetcher(limits, *urls))
     serve(service, bound, drain_seconds, note)
 
 
@@ -133,6 +129,13 @@ class _Server(uvicorn.Server):
         self._drain = drain_seconds
         self._note = note
         self._end = None
+
+    async def startup(self, sockets=None):
+        """Listen, and say where."""
+        await super().startup(sockets)
+        self._note(f"Serving {self._service.name} at {address_of(sockets[0])} (Ctrl-C stops)")
+        if not _is_loopback(sockets[0]):
+            self._note("Note: whoever reaches this port may use it; there is no login.")
 
     def handle_exit(self, sig, frame):
         """Take note of a signal. It is not raised again at the end: to be stopped is no error."""
