@@ -194,6 +194,8 @@ def _count(told):
 
 def _difference(row, name):
     low, high = row[f"{name}_low"], row[f"{name}_high"]
+    if row["method"] == "none":
+        return ""
     if low is None:
         return f"{row[f'{name}_difference']:+.4f}"
     return f"[{low:+.4f}, {high:+.4f}]"

@@ -19,6 +19,16 @@ def markdown_list(lines):
     return "\n".join(f"- {escape_markdown(line)}" for line in lines)
 
 
+def markdown_pairs(rows):
+    """Return pairs of a name of ours and a text as a Markdown list."""
+    return "\n".join(f"- {name}: {escape_markdown(text)}" for name, text in rows)
+
+
+def interval_text(low, high):
+    """Return an interval to three digits; empty where there is none."""
+    return "" if low is None or low != low else f"[{low:.3f}, {high:.3f}]"
+
+
 def _cell(value):
     if value is None:
         return ""

@@ -12,7 +12,14 @@ from pathlib import Path
 from keras_genres import __version__
 from keras_genres.evaluation.about import about_run, settings_rows
 from keras_genres.evaluation.alarms import is_alarm
-from keras_genres.evaluation.explain import GLOSSARY, explain, explain_thresholds, headlines
+from keras_genres.evaluation.before_after import explain_before_after, table_rows
+from keras_genres.evaluation.explain import (
+    GLOSSARY,
+    explain,
+    explain_calibration,
+    explain_thresholds,
+    headlines,
+)
 from keras_genres.evaluation.figures.captions import figure_text
 from keras_genres.evaluation.history import read_history
 from keras_genres.evaluation.metrics import AVERAGES
@@ -28,6 +35,7 @@ _PLACES = {
     "samples": "posters",
     "history": "training",
     "thresholds": "thresholds",
+    "calibration": "calibration",
 }
 # A figure stands where its subject is; all others in the section of figures.
 
@@ -72,6 +80,7 @@ def report_page(run, report, folder, drawn):
         tables={split: _genre_rows(report, split) for split in ("test", "val")},
         how_thresholds=explain_thresholds(report),
         history=_history_rows(run),
+        calibration=_calibration(report),
         figures=_figures(folder, drawn, Markup),
         settings=settings_rows(run),
         glossary=GLOSSARY,
@@ -104,6 +113,15 @@ def _genre_rows(report, split):
     table = table.rename(columns=lambda name: name.replace("_at_0.5", "_half"))
     rows = table.to_dict(orient="records")
     return rows[: len(GENRES)], rows[-len(AVERAGES) :]
+
+
+def _calibration(report):
+    """Return the table of a calibration as rows of texts and what it says; `None` without one."""
+    if report.calibration is None:
+        return None
+    head, *rows = table_rows(report.calibration)
+    lines = [explain_calibration(), *explain_before_after(report.calibration)]
+    return {"head": head, "rows": rows, "lines": lines}
 
 
 def _history_rows(run):

@@ -169,9 +169,10 @@ def _rounded(pair):
 
 
 def write_report(run, posters=None, columns=None, html=False, duplicates=False, note=None):
-    """Write `report/` of a run from its predictions and thresholds alone.
+    """Write `report/` and `MODEL_CARD.md` of a run from its predictions and thresholds alone.
 
-    The folder is replaced whole. The same run folder and posters give the same bytes.
+    The folder is replaced whole. A run without a model, a baseline, has no card.
+    The same run folder and posters give the same bytes.
 
     Args:
         run: The `Run`.
@@ -201,6 +202,12 @@ def write_report(run, posters=None, columns=None, html=False, duplicates=False, 
     columns = choose_columns(posters, columns)
     crossing = _crossing(posters) if duplicates else None
     report = make_report(run, posters, crossing)
+    if run.has(run.model_file):
+        from keras_genres.evaluation.model_card import model_card
+
+        # Before the folder: where that is, a run that was cut off counts as complete.
+        with run.new_file(run.model_card) as file:
+            file.write(model_card(run, report).encode())
     with run.new_folder(run.report) as folder:
         for split in SPLITS:
             write_text(folder / f"{split}.csv", format_table(report.tables[split], "csv"))
