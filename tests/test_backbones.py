@@ -43,8 +43,12 @@ def check_row(row, core):
         assert any(layer.weights for layer in layers), f"{name} has nothing to train"
     assert core.count_params() == row.parameters
     assert core.output.shape[-1] >= 160
-    if row.feature_layer:
-        core.get_layer(row.feature_layer)
+    seen = row.feature_layer_of(core).output
+    # A VGG ends with a pooling, and before it there are twice as many places.
+    factor = 2 if row.name.startswith("vgg") else 1
+    assert [side // factor for side in seen.shape[1:3]] == list(core.output.shape[1:3])
+    assert seen.shape[-1] == core.output.shape[-1]
+    assert factor == 2 or seen is core.output
 
 
 @pytest.mark.parametrize("name", LIGHT)
@@ -107,8 +111,9 @@ def test_blocks_are_found_although_keras_numbers_layers_anew():
 
 
 def test_blocks_of_another_network_are_an_error():
-    with pytest.raises(ValueError, match="must be a VGG16"):
-        BACKBONES["vgg16"].layers_by_block(core_of("smallcnn"))
+    for look in (BACKBONES["vgg16"].layers_by_block, BACKBONES["vgg16"].feature_layer_of):
+        with pytest.raises(ValueError, match="must be a VGG16"):
+            look(core_of("smallcnn"))
 
 
 def test_no_backbone_normalises_pixels_itself():

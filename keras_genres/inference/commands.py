@@ -41,3 +41,35 @@ def export(run, form, out, posters, overwrite):
         made = export(run, out, check_posters(run, posters), overwrite)
     path, difference, count = made
     click.echo(f"{path}: scores differ from Keras's by at most {difference:.1e} ({count} pictures)")
+
+
+@click.command()
+@click.argument("model", type=click.Path())
+@click.argument("poster", type=click.Path())
+@click.option("--genre", "genres", multiple=True, metavar="G", help="Genre to explain; repeatable.")
+@click.option(
+    "--top",
+    type=click.IntRange(1, 19),
+    default=3,
+    show_default=True,
+    help="Without --genre, how many genres of the highest scores.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["gradcam", "occlusion", "both"]),
+    help="Default: gradcam for a model of Keras, else occlusion.",
+)
+@click.option("--out", type=click.Path(), help="Folder to make; default: NAME-explained.")
+@overwrite_option
+def explain(model, poster, genres, top, method, out, overwrite):
+    """Show where in POSTER the MODEL sees its genres, as pictures and JSON.
+
+    \b
+        keras-genres explain runs/v2s poster.jpg
+        keras-genres explain runs/v2s poster.jpg --genre horror --method both
+    """
+    from keras_genres.inference.explain import explain
+
+    folder, found = explain(model, poster, out, genres, top, method, overwrite)
+    click.echo(found.as_text())
+    click.echo(f"Explanation: {folder / 'panel.png'}")

@@ -6,9 +6,12 @@ from PIL import Image
 
 COLOURS = "inferno"
 """Colour map of matplotlib, perceptually uniform: equal steps look equal, also in grey."""
-_LOWEST_COLOUR = 0.25  # what is below is near black and would only darken the poster
+_LOWEST_COLOUR = 0.3  # what is below is near black and would only darken the poster
 _MOST_ALPHA = 0.8
-_GREY_SHARE = 0.6  # of the colours of the poster itself, so that those of the map stand out
+# The poster is nearly grey and a little dark, so that the colours of the map
+# stand out, bright ones also on white paper.
+_GREY_SHARE = 0.75
+_BRIGHTNESS = 0.75
 _UNSEEN_WHITE = 0.65
 
 
@@ -35,6 +38,7 @@ def overlay(picture, evidence, fit="squeeze", height=None, width=None):
     levels = np.rint(np.nan_to_num(strength) * 255).astype(np.uint8)
     colours, alphas = _tables()
     quiet = Image.blend(picture, picture.convert("L").convert("RGB"), _GREY_SHARE)
+    quiet = quiet.point(lambda level: round(_BRIGHTNESS * level))
     made = Image.composite(Image.fromarray(colours[levels]), quiet, Image.fromarray(alphas[levels]))
     if is_unseen.any():
         pale = Image.fromarray(np.where(is_unseen, round(255 * _UNSEEN_WHITE), 0).astype(np.uint8))
@@ -70,18 +74,18 @@ def on_poster(evidence, size, fit="squeeze", height=None, width=None):
 
 
 def colour_scale(width, height):
-    """Return a bar of the colours on white, from no evidence to the strongest."""
+    """Return a bar of the colours on grey, from no evidence to the strongest."""
     levels = np.rint(np.linspace(0, 255, width)).astype(np.uint8)[None].repeat(height, axis=0)
     colours, alphas = _tables()
-    white = Image.new("RGB", (width, height), "white")
-    return Image.composite(Image.fromarray(colours[levels]), white, Image.fromarray(alphas[levels]))
+    grey = Image.new("RGB", (width, height), (round(255 * _BRIGHTNESS),) * 3)
+    return Image.composite(Image.fromarray(colours[levels]), grey, Image.fromarray(alphas[levels]))
 
 
 def _tables():
     """Return the colour and the opacity of each of 256 levels."""
     strength = np.linspace(0, 1, 256)
     colours = colormaps[COLOURS](_LOWEST_COLOUR + (1 - _LOWEST_COLOUR) * strength)[:, :3]
-    alphas = _MOST_ALPHA * np.sqrt(strength)
+    alphas = _MOST_ALPHA * strength**0.75
     return np.rint(255 * colours).astype(np.uint8), np.rint(255 * alphas).astype(np.uint8)
 
 

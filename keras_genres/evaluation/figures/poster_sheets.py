@@ -190,14 +190,18 @@ def _shown_genres(labels, scores, picks):
 
 
 def _score(sheet, left, right, y, genre, score, threshold, colour):
-    start, end = left + 0.92, right - 0.36
-    at = [start + (end - start) * float(np.clip(value, 0, 1)) for value in (score, threshold)]
     sheet.write(left, y, genre, colour, 8, along="center")
-    sheet.line((start, end), (y, y), LINE, 0.8, layer=0)
-    if at[0] > start:
-        sheet.box(start, y - 0.045, at[0] - start, 0.09, colour)
-    sheet.line((at[1], at[1]), (y - 0.075, y + 0.075), INK, 1.2, layer=2)
+    score_bar(sheet, left + 0.92, right - 0.36, y, score, threshold, colour)
     sheet.write(right, y, f"{score:.2f}", colour, 8, across="right", along="center")
+
+
+def score_bar(sheet, left, right, y, score, threshold, colour):
+    """Draw a score from 0 to 1 as a bar, with a tick at its threshold; `y` is the bar's middle."""
+    at = [left + (right - left) * float(np.clip(value, 0, 1)) for value in (score, threshold)]
+    sheet.line((left, right), (y, y), LINE, 0.8, layer=0)
+    if at[0] > left:
+        sheet.box(left, y - 0.045, at[0] - left, 0.09, colour)
+    sheet.line((at[1], at[1]), (y - 0.075, y + 0.075), INK, 1.2, layer=2)
 
 
 def _show(sheet, card, left, top, width, height):
