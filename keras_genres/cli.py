@@ -20,6 +20,7 @@ from keras_genres.evaluation.compare.commands import compare, paper
 from keras_genres.experiments.commands import experiment
 from keras_genres.files import explain_os_error
 from keras_genres.inference.commands import explain, export
+from keras_genres.inference.predict_command import predict
 from keras_genres.inference.server.commands import serve
 from keras_genres.model.backbones import BACKBONES
 from keras_genres.options import (
@@ -60,6 +61,7 @@ for command in (
     thresholds,
     calibrate,
     verify,
+    predict,
     explain,
     export,
     compare,

@@ -35,7 +35,7 @@ def read_table(path, *, images=None, id_column=None, ignore_unknown=False):
     # The rows are read anew for each question: they never stand in memory together.
     table = _Table(Path(path))
     table.check()
-    header, keys = table.header, [_key(name) for name in table.header]
+    header, keys = table.header, [key_of(name) for name in table.header]
     file_column = next((keys.index(key) for key in FILE_COLUMNS if key in keys), None)
     if file_column is None:
         raise UserError(
@@ -69,7 +69,7 @@ def read_table(path, *, images=None, id_column=None, ignore_unknown=False):
         longer += any(len(row[column]) > MAX_EXTRA for column in extra_columns.values())
         cells = {title: row[column][:MAX_EXTRA] for title, column in extra_columns.items()}
         rows.add(name, genres, film, cells)
-    folder = _images_folder(table.path, images, list(islice(rows.names, 200)))
+    folder = images_folder(table.path, images, list(islice(rows.names, 200)))
     count = len(rows.names)
     entries, repeated = rows.entries()
     source = Source(kind, folder, entries, rejected, notes, dict(ignored))
@@ -196,12 +196,12 @@ def split_genres(text):
 def _film_column(path, header, keys, wanted):
     if wanted is None:
         return next((keys.index(key) for key in FILM_COLUMNS if key in keys), None)
-    if _key(wanted) not in keys:
+    if key_of(wanted) not in keys:
         raise UserError(f"{path} has no column {wanted!r}. It has {', '.join(header)}.")
-    return keys.index(_key(wanted))
+    return keys.index(key_of(wanted))
 
 
-def _images_folder(path, images, names):
+def images_folder(path, images, names):
     """Return the folder of the pictures; `names` are a few of them."""
     if images is not None:
         if not Path(images).is_dir():
@@ -261,5 +261,5 @@ class _Table:
         yield from rows
 
 
-def _key(name):
+def key_of(name):
     return re.sub(r"[\s_\-]+", "", name).casefold()

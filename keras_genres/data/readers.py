@@ -19,7 +19,7 @@ from keras_genres.data.texts import Texts
 from keras_genres.errors import UserError
 from keras_genres.genres import find_genre, parse_genre
 
-_CLUTTER = {"thumbs.db", "desktop.ini", "__macosx"}
+CLUTTER = {"thumbs.db", "desktop.ini", "__macosx"}
 
 
 def read_source(
@@ -160,7 +160,7 @@ def _names(folder):
     except OSError as error:
         raise UserError(f"Cannot read {folder}: {error.strerror}.") from None
     return sorted(
-        name for name in names if not name.startswith(".") and name.lower() not in _CLUTTER
+        name for name in names if not name.startswith(".") and name.lower() not in CLUTTER
     )
 
 

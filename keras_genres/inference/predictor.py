@@ -12,6 +12,7 @@ from PIL import Image
 from keras_genres.data.quality import PictureError, load_picture
 from keras_genres.errors import UserError
 from keras_genres.genres import GENRES
+from keras_genres.inference.sources import Found
 from keras_genres.settings import PrepareSettings
 
 TTA = ("flip",)
@@ -141,7 +142,7 @@ class Predictor:
         Posters are read by threads while the network works on those before.
 
         Args:
-            posters: Iterable of what `read` takes; it may be endless.
+            posters: Iterable of what `read` takes, or of `Found`; it may be endless.
             top, tta: As for `predict`.
         """
         if tta is not None and tta not in TTA:
@@ -193,7 +194,7 @@ class Predictor:
     def _try(self, poster):
         """Return the pixels of a poster, or why there are none."""
         try:
-            return self.read(poster)
+            return self.read(poster.read() if isinstance(poster, Found) else poster)
         except PictureError as error:
             return f"{error.reason} ({error.detail})"
         except UserError as error:
@@ -247,4 +248,6 @@ def _resizing(height, width, fit):
 
 
 def _name(poster, number):
+    if isinstance(poster, Found):
+        return poster.name
     return str(poster) if isinstance(poster, (str, Path)) else f"#{number}"

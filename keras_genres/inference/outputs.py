@@ -1,0 +1,148 @@
+"""Predictions as text lines or a Parquet file.
+
+Names are a stranger's text: no cell of a CSV is a formula, and no line of a
+table moves a cursor. Scores have as many digits as tell a float32 exactly.
+"""
+
+import csv
+import io
+import itertools
+import json
+
+import numpy as np
+
+from keras_genres.data.table import escape
+from keras_genres.errors import UserError, one_line
+from keras_genres.files import whole_file
+from keras_genres.genres import GENRES
+
+FORMATS = {"table": (".txt",), "csv": (".csv",), "jsonl": (".jsonl", ".ndjson")}
+FORMATS["parquet"] = (".parquet", ".pq")
+"""Names of the forms, and the endings of files that stand for them."""
+_NAME_WIDTH = 40
+_GROUP_ROWS = 8192
+
+
+def format_of(out):
+    """Return the form that a file's ending stands for; `table` for none of them."""
+    ending = "" if out is None else str(out).lower()
+    return next((form for form, ends in FORMATS.items() if ending.endswith(ends)), "table")
+
+
+def header_of(form, top=None):
+    """Return what stands before the first line: the titles of a CSV, else nothing."""
+    if form != "csv":
+        return ""
+    if top is None:
+        scores = GENRES
+    else:
+        ranks = range(1, min(top, len(GENRES)) + 1)
+        scores = [title for rank in ranks for title in (f"genre_{rank}", f"score_{rank}")]
+    return _csv_line(["source", "genres", *scores, "error"])
+
+
+def line_of(form, prediction, top=None):
+    """Return a `Prediction` as a line, with its end.
+
+    Args:
+        form: `table`, `csv` or `jsonl`.
+        prediction: The `Prediction`.
+        top: Scores to tell, the best first; `None` for all.
+    """
+    return {"table": _table_line, "csv": _cells, "jsonl": _json_line}[form](prediction, top)
+
+
+def _json_line(prediction, top):
+    told = prediction.to_dict(top)
+    told["source"] = _text(told["source"])
+    told["scores"] = {genre: float(_short(score)) for genre, score in told["scores"].items()}
+    return json.dumps(told, ensure_ascii=False) + "\n"
+
+
+def _cells(prediction, top):
+    scores = prediction.scores
+    if top is None:
+        cells = [_short(scores[genre]) if scores else "" for genre in GENRES]
+    else:
+        best = itertools.islice(scores.items(), top)
+        cells = [cell for genre, score in best for cell in (genre, _short(score))]
+        cells += [""] * (2 * min(top, len(GENRES)) - len(cells))
+    name, error = _text(prediction.source), prediction.error or ""
+    return _csv_line([escape(name), "|".join(prediction.genres), *cells, escape(error)])
+
+
+def _csv_line(cells):
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
+
+
+def _table_line(prediction, top):
+    name = one_line(_text(prediction.source)).ljust(_NAME_WIDTH)
+    if prediction.error is not None:
+        return f"{name}  ! {one_line(prediction.error)}\n"
+    told = prediction.genres
+    if top is not None:
+        told = tuple(itertools.islice(prediction.scores, top))
+    parts = [
+        f"{genre} {prediction.scores[genre]:.2f}"
+        + "*" * (top is not None and genre in prediction.genres)
+        for genre in told
+    ]
+    return f"{name}  {', '.join(parts) or '-'}\n"
+
+
+def _text(name):
+    """Return a name in which bytes that are no UTF-8 stand as escapes."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _short(score):
+    """Return the shortest text that is read as the same float32."""
+    return str(np.float32(score))
+
+
+def require_parquet():
+    """Raise a `UserError` unless Parquet can be written."""
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ModuleNotFoundError:
+        raise UserError(
+            "Parquet needs pyarrow. Install it: pip install 'keras-genres[parquet]'"
+        ) from None
+
+
+def write_parquet(lines, path, top=None):
+    """Turn lines of JSON into a Parquet file, whole or not at all.
+
+    Columns: `source`, `genres` (list), a float32 column for each genre, or
+    with `top` the lists `top_genres` and `top_scores`; `error`.
+
+    Args:
+        lines: Iterable of lines as `line_of` makes them for `jsonl`.
+        path: The file.
+        top: As the lines were made with.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    texts, floats = pa.list_(pa.string()), pa.list_(pa.float32())
+    if top is None:
+        scores = [(genre, pa.float32()) for genre in GENRES]
+    else:
+        scores = [("top_genres", texts), ("top_scores", floats)]
+    columns = [("source", pa.string()), ("genres", texts), *scores, ("error", pa.string())]
+    schema = pa.schema(columns)
+    lines = iter(lines)
+    with whole_file(path, "wb") as file, pq.ParquetWriter(file, schema) as writer:
+        while group := [
+            _flat(json.loads(line), top) for line in itertools.islice(lines, _GROUP_ROWS)
+        ]:
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
+
+
+def _flat(row, top):
+    scores = row.pop("scores")
+    if top is None:
+        return {**row, **scores}
+    return {**row, "top_genres": list(scores), "top_scores": list(scores.values())}
