@@ -6,6 +6,7 @@ import logging
 import signal
 import socket
 import time
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -13,6 +14,7 @@ from h11 import IDLE
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from keras_genres.errors import UserError
+from keras_genres.inference.fetching import SECONDS, fetch
 from keras_genres.inference.server.app import make_app
 
 
@@ -115,7 +117,12 @@ def serve(service, bound, drain_seconds=2.0, note=print):
 def _fetcher(limits, is_allowed, is_private_allowed):
     if not is_allowed:
         return None
-    raise NotImplementedError
+    return partial(
+        fetch,
+        allow_private=is_private_allowed,
+        seconds=min(limits.seconds, SECONDS),
+        most_mb=limits.body_mb,
+    )
 
 
 def _is_loopback(bound):
