@@ -54,6 +54,19 @@ def metadata_of(run, calibrated=False):
     }
 
 
+def calibrated_metadata(told):
+    """Return metadata for an export with the calibration of a `.keras` file in its graph.
+
+    Args:
+        told: What the `.keras` file tells about itself.
+    """
+    if "calibrated_thresholds" not in told:
+        return told
+    new = {key: value for key, value in told.items() if key not in CALIBRATION}
+    new["thresholds"] = told["calibrated_thresholds"]
+    return new | {"calibration": told["calibration"], "calibrated": True}
+
+
 def _thresholds_of(thresholds, calibration, calibrated):
     """Return the parts that change when thresholds or calibration do."""
     raw = _by_genre(thresholds)
@@ -117,7 +130,7 @@ def metadata_file(model):
 
 
 def read_metadata(model):
-    """Return the metadata of a `.keras` file or a SavedModel folder.
+    """Return the metadata of a `.keras` or `.tflite` file or a SavedModel folder.
 
     Raises:
         UserError: If the model is missing, damaged or not one of ours.
@@ -125,6 +138,19 @@ def read_metadata(model):
     model = Path(model)
     place = metadata_file(model)
     value = read_json(place) if model.is_dir() else read_json_entry(model, METADATA)
+    return check_metadata(value, place)
+
+
+def check_metadata(value, place):
+    """Return metadata as they are if they are such as `metadata_of` makes.
+
+    Args:
+        value: Parsed JSON.
+        place: Where it was found, for a message.
+
+    Raises:
+        UserError: If they are not.
+    """
     if not _is_ours(value):
         raise UserError(f"{place} does not tell genres, thresholds and size as keras-genres does.")
     if "calibration" in value:

@@ -111,7 +111,7 @@ def model(number):
 
 def loaded_model(number):
     """A `.keras` file, loaded by Keras if it gets that far."""
-    from keras_genres.inference.export import load_network
+    from keras_genres.inference.load import load_network
 
     path = _changed_model(random.Random(number))
     return _outcome(lambda: load_network(path))

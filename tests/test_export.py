@@ -12,7 +12,8 @@ from keras_genres.artefact import models_of, read_metadata, update_thresholds, w
 from keras_genres.errors import UserError
 from keras_genres.evaluation.thresholds import sweep
 from keras_genres.genres import GENRES
-from keras_genres.inference.export import check_posters, export, load_network
+from keras_genres.inference.export import check_posters, export
+from keras_genres.inference.load import load_network
 from keras_genres.manifest import update_manifest
 
 PLAIN_TENSORFLOW = """
@@ -65,17 +66,17 @@ def test_plain_tensorflow_gives_the_saved_scores_from_the_files(finished, prepar
 
 def test_an_export_is_checked_on_the_posters_of_the_run(run):
     shutil.rmtree(run.saved_model)
-    folder, difference, count = export(run, posters=check_posters(run))
-    assert folder == run.saved_model and difference < 1e-5
-    assert count == len(run.predictions("val").filenames)
+    folder, parity = export(run, posters=check_posters(run))
+    assert folder == run.saved_model and parity.difference < 1e-5
+    assert parity.posters == len(run.predictions("val").filenames)
 
 
 def test_without_the_posters_it_is_checked_on_noise(run, tmp_path):
     run.environment_file.write_text("{}")
     update_manifest(run.path, [run.environment_file])
     assert check_posters(run) == []
-    _, difference, count = export(run, tmp_path / "model")
-    assert difference < 1e-5 and count == 8
+    _, parity = export(run, tmp_path / "model")
+    assert parity.difference < 1e-5 and parity.posters == 8
 
 
 def test_a_folder_that_is_there_is_refused(run, tmp_path):

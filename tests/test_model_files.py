@@ -14,7 +14,8 @@ from keras_genres.archive import require_known_network
 from keras_genres.artefact import read_metadata
 from keras_genres.errors import UserError
 from keras_genres.hdf5 import FilePart, require_plain_weights
-from keras_genres.inference.export import check_posters, load_network
+from keras_genres.inference.export import check_posters
+from keras_genres.inference.load import load_network
 from keras_genres.manifest import update_manifest
 from keras_genres.model.backbones import BACKBONES
 from keras_genres.model.network import build_network

@@ -9,7 +9,6 @@ faster way that scores something else is none.
 import contextlib
 import tempfile
 import time
-import warnings
 from pathlib import Path
 
 import keras
@@ -23,7 +22,7 @@ from keras_genres.bench.posters import read_once, some_posters
 from keras_genres.bench.result import Result
 from keras_genres.bench.worker import once
 from keras_genres.errors import UserError
-from keras_genres.inference.export import load_network, write_saved_model
+from keras_genres.inference.load import load_network
 from keras_genres.input.cache import keep_decoded
 from keras_genres.input.pipeline import PosterSource, evaluation_batches
 from keras_genres.model.network import build_network
@@ -111,7 +110,6 @@ def bench_predict(
             "model_file": str(model_file),
             "folder": str(scratch),
             "fit": fit,
-            "posters": found.paths[:batch_size],
             "with_onnx": "onnxruntime" in names,
         }
         # The graph has to be TensorFlow's; under JAX another process writes it.
@@ -204,20 +202,18 @@ def _server(folder):
     return score
 
 
-def exporter(model_file, folder, fit, posters, with_onnx):
+def exporter(model_file, folder, fit, with_onnx):
     """Return a function that writes `saved_model/` and `model.onnx` into a folder."""
 
     def run():
-        there = Path(folder)
-        difference, _ = write_saved_model(model_file, there / "saved_model", fit, posters)
+        from keras_genres.inference.exports.onnx import write_onnx
+        from keras_genres.inference.exports.saved_model import write_saved_model
+
+        network = load_network(model_file)
+        write_saved_model(network, Path(folder) / "saved_model", fit)
         if with_onnx:
-            network = load_network(model_file)
-            # Keras exports no network that has never been called.
-            network(np.zeros((1, *network.input_shape[1:]), np.float32))
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # tf2onnx is older than NumPy 2
-                network.export(str(there / "model.onnx"), format="onnx", verbose=False)
-        return {"difference": difference}
+            write_onnx(network, Path(folder) / "model.onnx", {})
+        return {}
 
     return run
 

@@ -4,43 +4,81 @@ Keras and the servers are imported inside the commands.
 """
 
 import contextlib
+from pathlib import Path
 
 import click
 
-from keras_genres.options import overwrite_option, run_argument
+from keras_genres.errors import UserError
+from keras_genres.options import overwrite_option, print_rows
 
 
 @click.command()
-@run_argument
+@click.argument("model", type=click.Path())
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["saved_model"]),
-    default="saved_model",
-    show_default=True,
-    help="Form of the model.",
+    type=click.Choice(["saved_model", "onnx", "litert"]),
+    help="Form of the export.  [default: saved_model]",
 )
-@click.option("--out", type=click.Path(), help="Default: saved_model/ in the run folder.")
-@click.option("--posters", type=click.Path(), help="Folder of JPEG and PNG files to check on.")
+@click.option(
+    "--quantize",
+    type=click.Choice(["float16", "int8"]),
+    help="For litert: weights of half the size, or computing in whole numbers.",
+)
+@click.option(
+    "--out",
+    type=click.Path(),
+    help="Default: saved_model/ in the run folder; else a file beside the model.",
+)
+@click.option(
+    "--posters",
+    type=click.Path(),
+    help="Folder of JPEG and PNG files to check on and to set the scales of int8, instead of the "
+    "run's own.",
+)
+@click.option(
+    "--compare",
+    "is_compared",
+    is_flag=True,
+    help="Make every form for a moment, and print how each differs from Keras.",
+)
 @overwrite_option
-def export(run, form, out, posters, overwrite):
-    """Export the model of RUN and check it against Keras.
+def export(model, form, quantize, out, posters, is_compared, overwrite):
+    """Export MODEL, a run folder or a .keras file, and check it against Keras.
 
     \b
-        keras-genres export runs/v2s --format saved_model
+        keras-genres export runs/v2s --format onnx
+        keras-genres export runs/v2s --format litert --quantize int8
+        keras-genres export runs/v2s --compare
     """
+    if is_compared and (form or quantize or out or overwrite):
+        raise click.UsageError("--compare makes every form, and keeps none.")
+    if quantize and form != "litert":
+        raise click.UsageError("--quantize belongs to --format litert.")
+    from keras_genres.inference.find import find_model
     from keras_genres.locks import alone
-    from keras_genres.runs import Run
     from keras_genres.training.start import start_keras
 
-    run = Run.open(run)
+    model = find_model(model)
     start_keras()
-    from keras_genres.inference.export import check_posters, export
+    from keras_genres.inference import export as exports
 
-    with contextlib.nullcontext() if out else alone(run.path):
-        made = export(run, out, check_posters(run, posters), overwrite)
-    path, difference, count = made
-    click.echo(f"{path}: scores differ from Keras's by at most {difference:.1e} ({count} pictures)")
+    if is_compared:
+        rows, notes, faults = exports.compare(model, posters)
+        print_rows(rows, "table")
+        for note in notes:
+            click.echo(note, err=True)
+        if faults:
+            raise UserError(" ".join(faults))
+        return
+    form = form or "saved_model"
+    checked, sample = exports.choose_posters(model, posters, quantize)
+    is_in_run = out is None and form == "saved_model" and not isinstance(model, Path)
+    with alone(model.path) if is_in_run else contextlib.nullcontext():
+        made = exports.export(
+            model, out, checked, overwrite, form=form, quantize=quantize, sample=sample
+        )
+    click.echo("{}: {}".format(*made))
 
 
 @click.command()

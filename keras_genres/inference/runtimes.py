@@ -1,17 +1,24 @@
 """A trained model, in whatever form it lies on the disk, as one function of pixels.
 
-A run folder or `.keras` file is run by Keras, a SavedModel by TensorFlow. All
-give the same scores for the same pixels, calibrated where the run was.
+A run folder or `.keras` file is run by Keras, a SavedModel by TensorFlow, a
+`.onnx` file by ONNX Runtime and a `.tflite` file by LiteRT. All give the same
+scores for the same pixels, calibrated where the run was.
 """
 
+import os
+import threading
+import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from keras_genres.artefact import read_metadata
+from keras_genres.archive import METADATA
+from keras_genres.artefact import check_metadata, read_metadata
 from keras_genres.calibration_map import CalibrationMap
 from keras_genres.errors import UserError
-from keras_genres.genres import GENRES
+from keras_genres.files import parse_json
+from keras_genres.genres import GENRES, NUM_GENRES
 
 
 class Runtime:
@@ -23,6 +30,8 @@ class Runtime:
         score: Takes images `(N, height, width, 3)`, 0-255, returns scores `(N, 19)`.
         thresholds: For those scores, as `{genre: threshold}`.
         network: The Keras network, where there is one.
+        score_files: Takes the bytes of JPEG and PNG files, where the model
+            itself decodes them.
 
     Attributes:
         height: Rows of pixels the model takes.
@@ -31,10 +40,11 @@ class Runtime:
         thresholds: float32 array `(19,)` in the genres' order.
     """
 
-    def __init__(self, kind, metadata, score, thresholds, network=None):
+    def __init__(self, kind, metadata, score, thresholds, network=None, score_files=None):
         self.kind = kind
         self.metadata = metadata
         self.network = network
+        self.score_files = score_files
         self.height, self.width = metadata["height"], metadata["width"]
         self.fit = metadata["fit"]
         self.thresholds = np.array([thresholds[genre] for genre in GENRES], np.float32)
@@ -59,10 +69,11 @@ class Runtime:
 
 
 def open_model(path):
-    """Load a run folder, a `.keras` file or a SavedModel folder.
+    """Load a run folder, a `.keras`, `.onnx` or `.tflite` file or a SavedModel folder.
 
     Raises:
-        UserError: If there is none of them, or it is damaged or of another tool.
+        UserError: If there is none of them, it is damaged or of another tool,
+            or its runtime is not installed.
     """
     path = Path(path)
     if path.is_dir() and (path / "saved_model.pb").exists():
@@ -72,17 +83,21 @@ def open_model(path):
 
         run = Run.open(path)
         return _open_keras(run.whole(run.model_file))
-    if path.suffix == ".keras":
-        return _open_keras(path)
     if not path.exists():
         raise UserError(f"There is no model {path}.")
-    raise UserError(f"{path} is no model: expected a run folder, .keras or a SavedModel folder.")
+    openers = {".keras": _open_keras, ".onnx": _open_onnx, ".tflite": _open_litert}
+    if path.suffix not in openers:
+        raise UserError(
+            f"{path} is no model: expected a run folder, a SavedModel folder, or a file "
+            f"{', '.join(openers)}."
+        )
+    return openers[path.suffix](path)
 
 
 def _open_keras(path):
     import keras
 
-    from keras_genres.inference.export import load_network
+    from keras_genres.inference.load import load_network
 
     metadata = read_metadata(path)
     network = load_network(path)
@@ -108,4 +123,95 @@ def _open_saved_model(path):
         name = "serve_uint8" if images.dtype == np.uint8 else "serving_default"
         return signatures[name](images=tf.constant(images))["scores"].numpy()
 
-    return Runtime("saved_model", metadata, score, metadata["thresholds"])
+    def score_files(files):
+        return signatures["serve_bytes"](image_bytes=tf.constant(files))["scores"].numpy()
+
+    return Runtime("saved_model", metadata, score, metadata["thresholds"], score_files=score_files)
+
+
+def _open_onnx(path):
+    try:
+        import onnxruntime
+    except ImportError:
+        raise UserError(f"{path} needs ONNX Runtime: pip install 'keras-genres[onnx]'") from None
+    there = onnxruntime.get_available_providers()
+    wanted = [f"{each}ExecutionProvider" for each in ("CUDA", "CPU")]
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors: what it warns of is how it places operations
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=[each for each in wanted if each in there]
+        )
+    except Exception as error:  # of many kinds, none of them public
+        raise _damaged(path, error) from None
+    told = session.get_modelmeta().custom_metadata_map
+    if METADATA not in told:
+        raise UserError(f"{path} has no {METADATA}: keras-genres did not write it.")
+    name = f"{METADATA} in {path}"
+    metadata = check_metadata(parse_json(told[METADATA].encode(), name), name)
+    taken, made = session.get_inputs(), session.get_outputs()
+    _require_shapes(path, metadata, [each.shape for each in taken], [each.shape for each in made])
+    (taken,) = taken
+
+    def score(images):
+        return session.run(None, {taken.name: images.astype(np.float32)})[0]
+
+    return Runtime("onnx", metadata, score, metadata["thresholds"])
+
+
+def _open_litert(path):
+    if not zipfile.is_zipfile(path):
+        raise UserError(f"{path} is damaged, or keras-genres did not write it.")
+    metadata = read_metadata(path)
+    interpreter = _interpreter(path)
+    taken, made = interpreter.get_input_details(), interpreter.get_output_details()
+    _require_shapes(
+        path, metadata, [each["shape"] for each in taken], [each["shape"] for each in made]
+    )
+    (taken,), (made,) = taken, made
+    alone = threading.Lock()
+
+    def score(images):
+        scores = np.empty((len(images), NUM_GENRES), np.float32)
+        with alone:  # an interpreter has one set of tensors
+            for row, image in enumerate(images):
+                interpreter.set_tensor(taken["index"], image[None].astype(np.float32))
+                interpreter.invoke()
+                scores[row] = interpreter.get_tensor(made["index"])[0]
+        return scores
+
+    return Runtime("litert", metadata, score, metadata["thresholds"])
+
+
+def _interpreter(path):
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        try:
+            from tensorflow.lite import Interpreter
+        except ImportError:
+            raise UserError(f"{path} needs LiteRT: pip install 'keras-genres[litert]'") from None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # TensorFlow's own interpreter says it is old
+            interpreter = Interpreter(str(path), num_threads=os.cpu_count())
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise _damaged(path, error) from None
+    return interpreter
+
+
+def _require_shapes(path, metadata, taken, made):
+    """Refuse a model whose one input and output are not what it tells of itself."""
+    image = [metadata["height"], metadata["width"], 3]
+    found = [[list(shape)[1:] for shape in shapes] for shapes in (taken, made)]
+    if found != [[image], [[NUM_GENRES]]]:
+        raise UserError(
+            f"{path} takes {found[0]} and makes {found[1]} of each poster, where [{image}] and "
+            f"[[{NUM_GENRES}]] are expected: it is not as keras-genres wrote it."
+        )
+
+
+def _damaged(path, error):
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return UserError(f"{path} cannot be loaded: {reason}")

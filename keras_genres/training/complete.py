@@ -141,8 +141,11 @@ def _finish(job, score, run, stop):
     write_metadata(run.model_file, metadata_of(run))
     stop.check()
     checked = job.posters.part("val").paths[:_CHECKED_POSTERS]
-    _, difference, count = export(run, posters=checked)
-    say(f"SavedModel: scores differ from Keras's by at most {difference:.1e} on {count} posters")
+    _, parity = export(run, posters=checked)
+    say(
+        f"SavedModel: scores differ from Keras's by at most {parity.difference:.1e} on "
+        f"{parity.posters} posters"
+    )
     stop.check()
 
 
