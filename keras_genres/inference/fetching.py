@@ -79,11 +79,11 @@ def _get(url, allow_private, deadline, most_mb):
             if response.status in _REDIRECTS and response.headers.get("Location"):
                 return None, urljoin(url, response.headers["Location"])
             return _body(response, most_mb), None
-    except _Refused:
-        raise
     except Exception as error:  # http, TLS and sockets raise all sorts for a bad server
         if deadline.is_over:
             raise _Refused("not fetched", f"not there after {deadline.seconds:g} s") from None
+        if isinstance(error, _Refused):
+            raise
         why = getattr(error, "strerror", None) or one_line_of(error)
         raise _Refused("not fetched", why) from None
 

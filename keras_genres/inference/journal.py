@@ -93,6 +93,13 @@ class Journal:
             write_sealed(self._folder / _PROGRESS, {**self._marked, "finished": is_finished})
             self._saved_at = time.monotonic()
 
+    def _keep(self):
+        """Leave what is there to be gone on with; where nothing was done yet, leave nothing."""
+        if self._marked is None or self._marked["rows"]:
+            self.save()
+        else:
+            shutil.rmtree(self._folder)
+
     def finish(self, convert=None):
         """Make the file of the lines.
 
@@ -186,7 +193,7 @@ def open_journal(
         except BaseException:
             with contextlib.suppress(OSError, ValueError):  # the reason matters more
                 if journal._file is not None and not journal.is_finished:
-                    journal.save()
+                    journal._keep()
             raise
         finally:
             if journal._file is not None:

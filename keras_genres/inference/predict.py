@@ -9,10 +9,12 @@ from pathlib import Path
 from keras_genres.errors import UserError
 from keras_genres.inference.journal import open_journal
 from keras_genres.inference.outputs import header_of, line_of, require_parquet, write_parquet
+from keras_genres.inference.predictor import READERS, Predictor
 from keras_genres.plain_files import scan
 from keras_genres.runs import Run
 
 _NOTE_SECONDS = 30.0
+_URL_READERS = 16
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,10 @@ def _to_journal(model, sources, journal, form, top, tta, batch_size, note):
     if journal.rows:
         note(f"Going on after {journal.rows} posters.")
         journal.skip(found)
-    predictor = _load(model, batch_size)
+    predictor = Predictor.load(model, batch_size)
     before, started = journal.rows, time.monotonic()
     noted = started
-    for prediction in predictor.stream(found, top=None if form == "table" else top, tta=tta):
+    for prediction in _stream(predictor, sources, found, tta):
         is_good = prediction.error is None
         journal.write(line_of(form, prediction, top), prediction.source, is_good)
         # Only between batches: the same posters go through the network together
@@ -114,25 +116,25 @@ def _to_journal(model, sources, journal, form, top, tta, batch_size, note):
                 note(
                     progress_of(journal.rows, journal.good, journal.rows - before, noted - started)
                 )
-    _require_some(journal.rows)
+    _require_some(journal.rows, sources)
     seconds = time.monotonic() - started
     return Done(journal.rows, journal.good, journal.rows - before, seconds)
 
 
 def _to_stream(model, sources, stream, form, top, tta, batch_size):
     found = iter(sources)
-    predictor = _load(model, batch_size)
+    predictor = Predictor.load(model, batch_size)
     stream.write(header_of(form, top).encode("utf-8"))
     rows = good = 0
     started = time.monotonic()
-    for prediction in predictor.stream(found, top=None if form == "table" else top, tta=tta):
+    for prediction in _stream(predictor, sources, found, tta):
         stream.write(line_of(form, prediction, top).encode("utf-8"))
         rows += 1
         good += prediction.error is None
         if rows % batch_size == 0:
             stream.flush()
     stream.flush()
-    _require_some(rows)
+    _require_some(rows, sources)
     return Done(rows, good, rows, time.monotonic() - started)
 
 
@@ -144,14 +146,13 @@ def progress_of(rows, good, new, seconds):
     )
 
 
-def _load(model, batch_size):
-    from keras_genres.inference.predictor import Predictor
+def _stream(predictor, sources, found, tta):
+    readers = _URL_READERS if sources.may_hold_urls else READERS
+    return predictor.stream(found, tta=tta, readers=readers)
 
-    return Predictor.load(model, batch_size)
 
-
-def _require_some(rows):
-    if not rows:
+def _require_some(rows, sources):
+    if not rows and not sources.is_part:
         raise UserError("The sources hold no poster.")
 
 

@@ -1,6 +1,5 @@
 """The command `predict`: options, one call, print."""
 
-import os
 import re
 import shlex
 import signal
@@ -87,7 +86,7 @@ def predict(model, sources, out, form, resume, overwrite, **options):
     try:
         done = _run(model, sources, out, form, resume, overwrite, **options)
     except _Stopped as stopped:
-        click.echo(_farewell(out), err=True)
+        click.echo(_farewell(out, sources), err=True)
         raise SystemExit(128 + stopped.args[0]) from None
     finally:
         for number, handler in before.items():
@@ -139,9 +138,10 @@ def _stop(number, frame):
     raise _Stopped(number)
 
 
-def _farewell(out):
+def _farewell(out, sources):
     if not out:
         return "Interrupted. A job with --out FILE can be gone on with."
     words = [word for word in sys.argv[1:] if word not in ("--overwrite", "--resume")]
-    line = shlex.join([os.path.basename(sys.argv[0]), *words, "--resume"])
-    return f"Interrupted. Go on with: {line}"
+    line = shlex.join(["keras-genres", *words, "--resume"])
+    with_list = ", with the same list on stdin" if "-" in sources else ""
+    return f"Interrupted. Go on with{with_list}: {line}"

@@ -16,7 +16,8 @@ from keras_genres.inference.sources import Found
 from keras_genres.settings import PrepareSettings
 
 TTA = ("flip",)
-_READERS = 4
+READERS = 4
+"""Threads that read posters."""
 _BATCHES_AHEAD = 2
 
 
@@ -136,7 +137,7 @@ class Predictor:
             posters = [posters]
         return list(self.stream(posters, top=top, tta=tta))
 
-    def stream(self, posters, top=None, tta=None):
+    def stream(self, posters, top=None, tta=None, readers=READERS):
         """Yield a `Prediction` for each poster, in order and in flat memory.
 
         Posters are read by threads while the network works on those before.
@@ -144,18 +145,19 @@ class Predictor:
         Args:
             posters: Iterable of what `read` takes, or of `Found`; it may be endless.
             top, tta: As for `predict`.
+            readers: Threads that read posters.
         """
         if tta is not None and tta not in TTA:
             raise ValueError(f"`tta` must be None or one of {', '.join(TTA)}. Received: {tta!r}")
         posters = enumerate(posters)
         waiting = deque()
-        with ThreadPoolExecutor(_READERS) as readers:
+        with ThreadPoolExecutor(readers) as pool:
 
             def fill():
                 for number, poster in itertools.islice(
                     posters, self.batch_size * (1 + _BATCHES_AHEAD) - len(waiting)
                 ):
-                    waiting.append((_name(poster, number), readers.submit(self._try, poster)))
+                    waiting.append((_name(poster, number), pool.submit(self._try, poster)))
 
             try:
                 fill()
@@ -165,7 +167,7 @@ class Predictor:
                     fill()
                     yield from self._predictions(found, top, tta)
             finally:
-                readers.shutdown(wait=False, cancel_futures=True)
+                pool.shutdown(wait=False, cancel_futures=True)
 
     def _predictions(self, found, top, tta):
         images = [image for _, image in found if not isinstance(image, str)]
@@ -184,8 +186,10 @@ class Predictor:
 
     def _scores(self, images, tta):
         count = len(images)
-        if count < self.batch_size:  # one shape, or the last batch would be compiled anew
-            images = np.pad(images, [(0, self.batch_size - count), (0, 0), (0, 0), (0, 0)])
+        # A few shapes only: for each the network is traced and planned anew.
+        wanted = min(self.batch_size, 1 << (count - 1).bit_length())
+        if count < wanted:
+            images = np.pad(images, [(0, wanted - count), (0, 0), (0, 0), (0, 0)])
         scores = self.score(images)
         if tta == "flip":
             scores = (scores + self.score(images[:, :, ::-1])) / 2

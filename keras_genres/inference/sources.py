@@ -36,6 +36,8 @@ class Found:
     """Path or URL as the source has it."""
     read: object
     """Function that returns the bytes of its file, or raises `PictureError`."""
+    key: str = ""
+    """Its name below the folder it was found in, wherever that stands; else empty."""
 
 
 class Sources:
@@ -49,7 +51,8 @@ class Sources:
         images: Folder that files in a CSV are relative to; `None`: that of the
             CSV, or `images/` beside it.
         shard: `(i, n)`: take the i-th of n parts, from 1 on. Which part a
-            poster belongs to follows from its name alone.
+            poster belongs to follows from its name alone, in a folder the name
+            below that folder, so machines may have it in different places.
         follow_links: In folders, also follow links that lead outside.
         fetch: Returns the bytes behind a URL.
         stdin: Binary file that `-` reads.
@@ -91,8 +94,25 @@ class Sources:
     def __iter__(self):
         for source in self._sources:
             for found in self._reader(source)(source):
-                if self._shard is None or shard_of(found.name, self._shard[1]) == self._shard[0]:
+                if self._is_mine(found):
                     yield found
+
+    def _is_mine(self, found):
+        if self._shard is None:
+            return True
+        part, parts = self._shard
+        return shard_of(found.key or found.name, parts) == part
+
+    @property
+    def is_part(self):
+        """Whether this is one of several parts, in which there may be no poster at all."""
+        return self._shard is not None
+
+    @property
+    def may_hold_urls(self):
+        """Whether posters may have to be waited for, longer than for a disk."""
+        lists = (self._in_list, self._in_table)
+        return any(is_url(source) or self._reader(source) in lists for source in self._sources)
 
     def _reader(self, source):
         if source == "-":
@@ -134,7 +154,7 @@ class Sources:
                     shown, partial(_raise, shown, "unreadable", "a folder that cannot be listed")
                 )
             else:
-                yield Found(shown, partial(_read_inside, tree, name, shown))
+                yield Found(shown, partial(_read_inside, tree, name, shown), name)
 
     def _walk(self, folder):
         """Yield the names of files below a folder, and of folders that cannot be read, with `/`."""
@@ -164,7 +184,7 @@ class Sources:
         with os.scandir(folder) as entries:
             for entry in entries:
                 lower = entry.name.lower()
-                if entry.name.startswith(".") or lower in CLUTTER:
+                if lower.startswith(".") or lower in CLUTTER or lower.endswith(".partial"):
                     continue
                 if entry.is_dir(follow_symlinks=self._follows):
                     names.append(entry.name + os.sep)
