@@ -21,8 +21,8 @@ from keras_genres.genres import GENRES, NUM_GENRES
 
 METHODS = ("none", "temperature", "platt", "isotonic")
 MOST_STEPS = 64
-LEAST_SCORE = 1e-7
-"""Scores are clipped to [1e-7, 1 - 1e-7]: a score of 0 or 1 has no logit."""
+LEAST_SCORE, MOST_SCORE = float(np.float32(1e-7)), float(np.float32(1 - 1e-7))
+"""Scores are clipped to these numbers of float32: a score of 0 or 1 has no logit."""
 
 _KEYS = {"method", "slope", "intercept", "start", "width", "rise"}
 _LEAST_SLOPE, _LEAST_WIDTH, _LARGEST = 1e-4, 1e-4, 1e4
@@ -114,7 +114,7 @@ class CalibrationMap:
         """Return plain JSON values, the same for the same map."""
         return {
             "scale": "logit",
-            "clip": LEAST_SCORE,
+            "clip": _short(LEAST_SCORE),
             "genres": {
                 genre: {
                     "method": each.method,
@@ -208,7 +208,7 @@ def calibration_hash(calibration):
 
 def logits(scores):
     """Return the logits of scores, clipped as a `CalibrationMap` clips them, in float64."""
-    scores = np.clip(np.asarray(scores, np.float64), LEAST_SCORE, 1 - LEAST_SCORE)
+    scores = np.clip(np.asarray(scores, np.float64), LEAST_SCORE, MOST_SCORE)
     return np.log(scores) - np.log1p(-scores)
 
 

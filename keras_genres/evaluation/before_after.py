@@ -85,7 +85,7 @@ def format_before_after(found, form="table"):
     if form == "json":
         return json.dumps(found, indent=2, ensure_ascii=False)
     if form == "csv":
-        return csv_text(found["table"])
+        return csv_text(found["table"]).rstrip("\n")
     if form != "table":
         raise ValueError(f"`form` must be 'table', 'csv' or 'json'. Received: {form!r}")
     return "\n\n".join([align(table_rows(found)), *explain_before_after(found)])

@@ -6,6 +6,8 @@ there and `1 / (N + 2)` where it is not. So no poster pulls a score to 0 or 1,
 however few there are.
 """
 
+import warnings
+
 import numpy as np
 
 from keras_genres.calibration_map import MOST_STEPS, GenreMap, logits
@@ -68,7 +70,12 @@ def _logistic(found, z, has_intercept):
     both = np.repeat([1, 0], len(z))
     fit = LogisticRegression(
         C=_UNBOUND, fit_intercept=has_intercept, solver="newton-cholesky", max_iter=_ROUNDS
-    ).fit(np.concatenate([z, z])[:, None], both, weights)
+    )
+    with warnings.catch_warnings():
+        # Scores that are all alike have no one best line. Whether what comes
+        # out is of use is told by the cross-validation.
+        warnings.simplefilter("ignore")
+        fit.fit(np.concatenate([z, z])[:, None], both, weights)
     return fit.coef_[0, 0], float(np.ravel(fit.intercept_)[0]) if has_intercept else 0.0
 
 

@@ -217,7 +217,7 @@ def write_report(run, posters=None, columns=None, html=False, duplicates=False, 
         if report.calibration is not None:
             for form in ("csv", "json"):
                 text = format_before_after(report.calibration, form)
-                write_text(folder / f"calibration.{form}", text.rstrip("\n") + "\n")
+                write_text(folder / f"calibration.{form}", text + "\n")
         if crossing is not None and crossing.pictures:
             crossing.write(folder / "duplicates.csv")
         drawn = draw_figures(run, report, folder, posters=posters, columns=columns)

@@ -1,9 +1,8 @@
 """A network and its calibration as one TensorFlow graph, which every form is made from."""
 
-import numpy as np
 import tensorflow as tf
 
-from keras_genres.calibration_map import LEAST_SCORE
+from keras_genres.calibration_map import LEAST_SCORE, MOST_SCORE
 
 
 def scorer(network, calibration=None):
@@ -25,9 +24,7 @@ def calibrated(scores, calibration):
     if calibration is None or set(calibration.methods) == {"none"}:
         return scores
     numbers = calibration.arrays()
-    # float32 has no number at 1 - 1e-7; the next lower one is taken.
-    most = np.nextafter(np.float32(1 - LEAST_SCORE), np.float32(0))
-    clipped = tf.clip_by_value(scores, LEAST_SCORE, most)
+    clipped = tf.clip_by_value(scores, LEAST_SCORE, MOST_SCORE)
     # Not log1p: some runtimes lack it, and 1 - score is exact where it matters.
     z = tf.math.log(clipped) - tf.math.log(1 - clipped)
     steps = (z[:, :, None] - numbers["start"]) / numbers["width"]
