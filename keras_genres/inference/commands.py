@@ -4,6 +4,8 @@ Keras and the servers are imported inside the commands.
 """
 
 import contextlib
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -37,13 +39,21 @@ from keras_genres.options import overwrite_option, print_rows
     "run's own.",
 )
 @click.option(
+    "--most-changed",
+    type=click.FloatRange(0, 1),
+    help="For int8: largest share of genre decisions that may differ from Keras's.  "
+    "[default: 0.02]",
+)
+@click.option(
     "--compare",
     "is_compared",
     is_flag=True,
-    help="Make every form for a moment, and print how each differs from Keras.",
+    help="Make every form, or only the one that --format says, for a moment, and print how each "
+    "differs from Keras.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 @overwrite_option
-def export(model, form, quantize, out, posters, is_compared, overwrite):
+def export(model, form, quantize, out, posters, most_changed, is_compared, as_json, overwrite):
     """Export MODEL, a run folder or a .keras file, and check it against Keras.
 
     \b
@@ -51,10 +61,12 @@ def export(model, form, quantize, out, posters, is_compared, overwrite):
         keras-genres export runs/v2s --format litert --quantize int8
         keras-genres export runs/v2s --compare
     """
-    if is_compared and (form or quantize or out or overwrite):
-        raise click.UsageError("--compare makes every form, and keeps none.")
+    if is_compared and (out or overwrite):
+        raise click.UsageError("--compare keeps nothing: leave out --out and --overwrite.")
     if quantize and form != "litert":
         raise click.UsageError("--quantize belongs to --format litert.")
+    if most_changed is not None and quantize != "int8" and not is_compared:
+        raise click.UsageError("--most-changed belongs to --quantize int8 and --compare.")
     from keras_genres.inference.find import find_model
     from keras_genres.locks import alone
     from keras_genres.training.start import start_keras
@@ -63,11 +75,17 @@ def export(model, form, quantize, out, posters, is_compared, overwrite):
     start_keras()
     from keras_genres.inference import export as exports
 
+    limit = {} if most_changed is None else {"most_changed": most_changed}
     if is_compared:
-        rows, notes, faults = exports.compare(model, posters)
-        print_rows(rows, "table")
+        forms = [
+            each for each in exports.ALL if form in (None, each[0]) and quantize in (None, each[1])
+        ]
+        found, notes = exports.compare(model, posters, forms, **limit)
+        rows = [asdict(one) if as_json else one.row() for one in found]
+        print_rows(rows, "json" if as_json else "table")
         for note in notes:
             click.echo(note, err=True)
+        faults = [f"{one.name}: {one.fault}." for one in found if one.fault]
         if faults:
             raise UserError(" ".join(faults))
         return
@@ -75,10 +93,13 @@ def export(model, form, quantize, out, posters, is_compared, overwrite):
     checked, sample = exports.choose_posters(model, posters, quantize)
     is_in_run = out is None and form == "saved_model" and not isinstance(model, Path)
     with alone(model.path) if is_in_run else contextlib.nullcontext():
-        made = exports.export(
-            model, out, checked, overwrite, form=form, quantize=quantize, sample=sample
+        path, parity = exports.export(
+            model, out, checked, overwrite, form=form, quantize=quantize, sample=sample, **limit
         )
-    click.echo("{}: {}".format(*made))
+    if as_json:
+        click.echo(json.dumps({"path": str(path)} | asdict(parity), indent=2))
+    else:
+        click.echo(f"{path}: {parity}")
 
 
 @click.command()

@@ -19,7 +19,7 @@ from keras_genres.artefact import (
 )
 from keras_genres.errors import UserError
 from keras_genres.files import sync_folder, whole_folder
-from keras_genres.inference.exports.check import label
+from keras_genres.inference.exports.check import MOST_CHANGED, label
 from keras_genres.inference.exports.make import make
 from keras_genres.inference.exports.posters import check_posters, choose_posters
 from keras_genres.locks import alone
@@ -49,6 +49,7 @@ def export(
     form="saved_model",
     quantize=None,
     sample=(),
+    most_changed=MOST_CHANGED,
 ):
     """Export a trained model and check it against Keras.
 
@@ -62,7 +63,8 @@ def export(
         overwrite: Replace `out` if it is there.
         form: One of `FORMS`.
         quantize: For LiteRT `float16`, `int8` or `None`.
-        sample: Files that set the scales of `int8`.
+        sample: Files that set the scales of `int8`; `posters` if there are none.
+        most_changed: For `int8`, largest share of genre decisions that may differ.
 
     Returns:
         The path and its `Parity`.
@@ -83,23 +85,25 @@ def export(
         else:
             out = Path(out) if out is not None else default_out(model, form, quantize)
             made = stack.enter_context(_scratch(out, form, overwrite))
-        parity = make(model_file, metadata, [(form, quantize, made)], posters, sample)[-1]
+        wanted = [(form, quantize, made)]
+        parity = make(model_file, metadata, wanted, posters, sample, most_changed)[-1]
         if parity.fault:
             raise UserError(f"The {label(form, quantize)} export was not kept: {parity.fault}.")
     return out, parity
 
 
-def compare(model, folder=None, forms=ALL):
-    """Make every form of a model in a temporary folder and compare each with Keras.
+def compare(model, folder=None, forms=ALL, most_changed=MOST_CHANGED):
+    """Make forms of a model in a temporary folder and compare each with Keras.
 
     Args:
         model: As for `export`.
         folder: Folder of posters to take instead of those of the run.
         forms: Pairs of form and quantization.
+        most_changed: As for `export`.
 
     Returns:
-        Rows for a table, first of Keras itself; lines about forms that were
-        left out; and lines about forms that are not the same model.
+        A list of `Parity`, first of Keras itself; and lines about forms that
+        were left out.
 
     Raises:
         UserError: If the model is missing or not as it was written.
@@ -120,9 +124,7 @@ def compare(model, folder=None, forms=ALL):
             if form == "saved_model":
                 path.mkdir()
             wanted.append((form, quantize, path))
-        found = make(model_file, metadata, wanted, posters, sample)
-    faults = [f"{label(one.form, one.quantize)}: {one.fault}." for one in found if one.fault]
-    return [one.row() for one in found], notes, faults
+        return make(model_file, metadata, wanted, posters, sample, most_changed), notes
 
 
 def require_packages(form):
@@ -175,6 +177,10 @@ def _scratch(out, form, overwrite):
         raise UserError(
             f"{out} is there already. Choose another --out, or replace it with --overwrite."
         )
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"Cannot make {out}: {error.strerror}. Choose another --out.") from None
     with (
         alone(out),
         tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder,

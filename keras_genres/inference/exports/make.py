@@ -16,11 +16,11 @@ import keras
 from keras_genres.artefact import write_metadata
 from keras_genres.calibration_map import CalibrationMap
 from keras_genres.errors import UserError
-from keras_genres.inference.exports.check import Parity, Reference, pixels
+from keras_genres.inference.exports.check import MOST_CHANGED, Parity, Reference, pixels
 from keras_genres.inference.load import load_network
 
 
-def make(model_file, metadata, wanted, posters=(), sample=()):
+def make(model_file, metadata, wanted, posters=(), sample=(), most_changed=MOST_CHANGED):
     """Write exports and compare each with Keras.
 
     Args:
@@ -30,7 +30,8 @@ def make(model_file, metadata, wanted, posters=(), sample=()):
         wanted: For each export its form, quantization (or `None`) and path: a
             folder that is there for `saved_model`, a file for the others.
         posters: Files to compare on; drawn noise if there are none.
-        sample: Files that set the scales of `int8`; the same noise if there are none.
+        sample: Files that set the scales of `int8`; those to compare on if there are none.
+        most_changed: For `int8`, largest share of changed genre decisions.
 
     Returns:
         A `Parity` for Keras itself and for each export. One with a fault is
@@ -45,6 +46,7 @@ def make(model_file, metadata, wanted, posters=(), sample=()):
         [(form, quantize, str(path)) for form, quantize, path in wanted],
         [str(poster) for poster in posters],
         [str(poster) for poster in sample],
+        most_changed,
     ]
     if keras.backend.backend() == "tensorflow":
         return _make(*arguments)
@@ -62,12 +64,12 @@ def make(model_file, metadata, wanted, posters=(), sample=()):
     return [Parity(**each) for each in json.loads(done.stdout.strip().splitlines()[-1])]
 
 
-def _make(model_file, metadata, wanted, posters, sample):
+def _make(model_file, metadata, wanted, posters, sample, most_changed):
     network = load_network(model_file)
     calibration = None
     if metadata.get("calibrated"):
         calibration = CalibrationMap.from_json(metadata["calibration"])
-    reference = Reference(network, calibration, metadata["fit"], posters)
+    reference = Reference(network, calibration, metadata["fit"], posters, most_changed)
     found = [reference.itself(model_file)]
     # The SavedModel first: the others make a network of mixed precision one of float32.
     for form, quantize, path in sorted(wanted, key=lambda each: each[0] != "saved_model"):
