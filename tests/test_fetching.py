@@ -100,9 +100,11 @@ def test_this_machine_is_not_asked_however_it_is_written(host):
 def test_a_redirect_to_an_address_that_is_not_allowed_is_not_followed(monkeypatch):
     monkeypatch.setattr(fetching, "is_public", lambda address: address == "127.0.0.1")
     asked = []
-    with server(asked.append, "127.0.0.2") as inside:
-        with server(lambda handler: reply(handler, status=302, Location=f"{inside}/x")) as url:
-            assert refusal(url) == ("address not allowed", "127.0.0.2 is not public")
+    with (
+        server(asked.append, "127.0.0.2") as inside,
+        server(lambda handler: reply(handler, status=302, Location=f"{inside}/x")) as url,
+    ):
+        assert refusal(url) == ("address not allowed", "127.0.0.2 is not public")
     assert not asked
 
 

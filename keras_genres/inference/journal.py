@@ -98,7 +98,7 @@ class Journal:
         if self._marked is None or self._marked["rows"]:
             self.save()
         else:
-            shutil.rmtree(self._folder)
+            _remove(self._folder)
 
     def finish(self, convert=None):
         """Make the file of the lines.
@@ -109,6 +109,7 @@ class Journal:
         """
         self.mark()
         self.save(is_finished=True)
+        self._marked = None  # what fails from here on is done by who resumes
         self._put_in_place(convert)
 
     def _put_in_place(self, convert):
@@ -120,7 +121,7 @@ class Journal:
             else:
                 with open(rows, encoding="utf-8", newline="\n") as lines:
                     convert(lines, self.out)
-        shutil.rmtree(self._folder)
+        _remove(self._folder)
         self.is_finished = True
 
     def _begin(self, job, header):
@@ -186,6 +187,7 @@ def open_journal(
             if is_begun and resume:
                 journal._go_on(job, header, convert)
             elif resume and journal.out.exists():
+                _remove(folder)
                 journal.is_finished = True
             else:
                 journal._begin(job, header)
@@ -209,8 +211,8 @@ def _require_room(out, folder, is_begun, resume, overwrite):
     if folder.exists() and not is_begun and not folder.is_dir():
         raise UserError(f"{folder} is in the way. Choose another --out.")
     if folder.is_dir() and not is_begun:
-        strange = [name for name in os.listdir(folder) if not name.startswith(f".{_JOB}.")]
-        if strange:
+        ours = (_PROGRESS, f".{_JOB}.", f".{_PROGRESS}.")
+        if not all(name.startswith(ours) for name in os.listdir(folder)):
             raise UserError(f"{folder} holds other things. Choose another --out.")
     if resume and overwrite:
         raise UserError("--resume and --overwrite cannot stand together.")
@@ -223,6 +225,14 @@ def _require_room(out, folder, is_begun, resume, overwrite):
         )
     if out.exists():
         raise UserError(f"{out} is there already. Choose another --out, or --overwrite it.")
+
+
+def _remove(folder):
+    """Remove the folder of a job, in an order in which no part of it says something untrue."""
+    for name in (_ROWS, _JOB):
+        (folder / name).unlink(missing_ok=True)
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def _require_same(job, begun, folder):

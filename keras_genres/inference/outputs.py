@@ -54,7 +54,8 @@ def line_of(form, prediction, top=None):
 
 def _json_line(prediction, top):
     told = prediction.to_dict(top)
-    told["source"] = _text(told["source"])
+    for key in ("source", "error"):
+        told[key] = told[key] and _text(told[key])
     told["scores"] = {genre: float(_short(score)) for genre, score in told["scores"].items()}
     return json.dumps(told, ensure_ascii=False) + "\n"
 
@@ -67,7 +68,7 @@ def _cells(prediction, top):
         best = itertools.islice(scores.items(), top)
         cells = [cell for genre, score in best for cell in (genre, _short(score))]
         cells += [""] * (2 * min(top, len(GENRES)) - len(cells))
-    name, error = _text(prediction.source), prediction.error or ""
+    name, error = _text(prediction.source), _text(prediction.error or "")
     return _csv_line([escape(name), "|".join(prediction.genres), *cells, escape(error)])
 
 

@@ -133,7 +133,7 @@ class Sources:
         else:
             # Tables written on Windows part folders by the other stroke.
             path = name if folder is None else os.path.join(folder, name.replace("\\", "/"))
-            yield Found(name, partial(_read, name, path))
+            yield Found(name, partial(read_file, name, path))
 
     def _in_list(self, _):
         stdin = sys.stdin.buffer if self._stdin is None else self._stdin
@@ -252,7 +252,16 @@ def _identity(path):
         return None
 
 
-def _read(name, path):
+def read_file(name, path):
+    """Return the bytes of a plain file.
+
+    Args:
+        name: What to call it in a message.
+        path: Where it is.
+
+    Raises:
+        PictureError: If it is missing, no plain file, too large or empty.
+    """
     try:
         data, _ = read_plain(path)
     except Unusable as error:
@@ -267,7 +276,7 @@ def _read_inside(tree, name, shown):
         path = tree.path_of(name)
     except Unusable as error:
         raise PictureError(shown, *error.args) from None
-    return _read(shown, path)
+    return read_file(shown, path)
 
 
 def _raise(name, reason, detail):

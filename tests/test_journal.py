@@ -1,0 +1,215 @@
+import functools
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from keras_genres.errors import UserError
+from keras_genres.inference import journal as journal_module
+from keras_genres.inference.journal import open_journal
+from keras_genres.locks import alone
+
+JOB = {"model": "m", "sources": {"shard": None}, "batch": 2}
+NAMES = [f"p{number}.jpg" for number in range(7)]
+
+
+class Killed(BaseException):
+    """Stands for the end of a process."""
+
+
+def work(out, names=NAMES, job=JOB, stop_after=None, kill=None, batch=2, **options):
+    """Write a line for each name in batches; return what the journal was."""
+    options = {"header": "head\n", "every_seconds": 0.0, **options}
+    with open_journal(out, job, **options) as journal:
+        if journal.is_finished:
+            return journal
+        items = iter([SimpleNamespace(name=name) for name in names])
+        journal.skip(items)
+        for item in items:
+            if journal.rows == stop_after:
+                raise kill or KeyboardInterrupt
+            journal.write(f"{item.name} é\n", item.name, item.name != "p1.jpg")
+            if journal.rows % batch == 0:
+                journal.mark()
+        journal.finish(options.get("convert"))
+    return journal
+
+
+WHOLE = "head\n" + "".join(f"{name} é\n" for name in NAMES)
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out.csv"
+
+
+def left(out):
+    return sorted(os.listdir(out.parent))
+
+
+def test_a_file_appears_whole_and_nothing_is_left_beside_it(out):
+    journal = work(out)
+    assert out.read_text(encoding="utf-8") == WHOLE
+    assert (journal.rows, journal.good, journal.is_finished) == (7, 6, True)
+    assert left(out) == ["out.csv"]
+
+
+@pytest.mark.parametrize("stop_after", range(2, 7))
+def test_a_job_goes_on_where_it_was_interrupted(out, stop_after):
+    with pytest.raises(KeyboardInterrupt):
+        work(out, stop_after=stop_after)
+    assert left(out) == ["out.csv.partial"]
+    journal = work(out, resume=True)
+    assert out.read_text(encoding="utf-8") == WHOLE
+    assert (journal.rows, journal.good) == (7, 6)
+
+
+@pytest.mark.parametrize("tail", [b"", b"p4", "p4.jpg é".encode()[:-1], b"p4.jpg x\np5.jpg x\np"])
+def test_what_was_written_after_the_last_mark_is_cut_off(out, tail):
+    with pytest.raises(KeyboardInterrupt):
+        work(out, stop_after=4)
+    with open(out.parent / "out.csv.partial" / "rows", "ab") as rows:
+        rows.write(tail)
+    work(out, resume=True)
+    assert out.read_text(encoding="utf-8") == WHOLE
+
+
+def test_marks_between_two_saves_count_after_an_interrupt_but_not_after_a_kill(out, monkeypatch):
+    for kills in (False, True):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            if kills:  # nothing is saved any more
+                patch.setattr("keras_genres.inference.journal.Journal._keep", lambda self: None)
+            work(out, stop_after=5, every_seconds=3600.0, overwrite=kills)
+        with open_journal(out, JOB, "head\n", resume=True) as journal:
+            assert journal.rows == (0 if kills else 4)
+    work(out, resume=True)
+    assert out.read_text(encoding="utf-8") == WHOLE
+
+
+def test_a_job_in_which_nothing_was_done_leaves_nothing(out):
+    with pytest.raises(KeyboardInterrupt):
+        work(out, stop_after=1)
+    assert left(out) == []
+
+
+@pytest.mark.parametrize("moment", ["os.replace", "_remove", "shutil.rmtree"])
+def test_a_job_killed_as_it_ends_is_ended_by_the_next(out, monkeypatch, moment):
+    progress = out.parent / "out.csv.partial" / "progress.json"
+
+    def killed(*given):
+        if progress.exists() and '"finished": true' in progress.read_text():
+            raise Killed
+        return real(*given)
+
+    real = functools.reduce(getattr, moment.split("."), journal_module)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(f"keras_genres.inference.journal.{moment}", killed)
+        work(out)
+    assert "out.csv.partial" in left(out)
+    assert work(out, resume=True).is_finished
+    assert out.read_text(encoding="utf-8") == WHOLE
+    assert left(out) == ["out.csv"]
+
+
+def test_a_converted_file_is_made_at_the_end(out):
+    def convert(lines, path):
+        path.write_text("".join(line.upper() for line in lines), encoding="utf-8")
+
+    with pytest.raises(KeyboardInterrupt):
+        work(out, stop_after=3, convert=convert)
+    work(out, resume=True, convert=convert)
+    assert out.read_text(encoding="utf-8") == WHOLE.upper()
+    assert left(out) == ["out.csv"]
+
+
+def test_a_finished_file_is_left_alone_by_resume(out):
+    work(out)
+    before = out.stat()
+    assert work(out, resume=True).is_finished
+    assert out.stat() == before
+
+
+def test_a_job_that_was_never_begun_is_begun_by_resume(out):
+    work(out, resume=True)
+    assert out.read_text(encoding="utf-8") == WHOLE
+
+
+def test_neither_a_file_nor_a_job_is_replaced_unasked(out):
+    with pytest.raises(KeyboardInterrupt):
+        work(out, stop_after=4)
+    with pytest.raises(UserError, match="--resume, or begin anew with --overwrite"):
+        work(out)
+    work(out, NAMES[:2], overwrite=True)
+    with pytest.raises(UserError, match="is there already"):
+        work(out, NAMES[:2])
+    assert work(out, overwrite=True).rows == 7
+    assert out.read_text(encoding="utf-8") == WHOLE
+
+
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        ({**JOB, "model": "n"}, "another model"),
+        ({**JOB, "sources": {"shard": [1, 2]}}, "another sources"),
+        ({**JOB, "batch": 4, "model": "n"}, "another batch, model"),
+        ({"model": "m", "batch": 2}, "another sources"),
+    ],
+)
+def test_another_job_is_refused(out, job, said):
+    with pytest.raises(KeyboardInterrupt):
+        work(out, stop_after=4)
+    with pytest.raises(UserError, match=said):
+        work(out, job=job, resume=True)
+    work(out, resume=True)  # it is still there
+    assert out.read_text(encoding="utf-8") == WHOLE
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["p0.jpg", "new.jpg", *NAMES[1:]], "files came or went"),
+        (NAMES[1:], "files came or went"),
+        (NAMES[:2], "name 2 posters"),
+    ],
+)
+def test_sources_that_changed_in_what_is_done_are_refused(out, names, said):
+    with pytest.raises(KeyboardInterrupt):
+        work(out, stop_after=4)
+    with pytest.raises(UserError, match=said):
+        work(out, names, resume=True)
+
+
+def test_posters_that_came_at_the_end_are_predicted_too(out):
+    with pytest.raises(KeyboardInterrupt):
+        work(out, stop_after=4)
+    work(out, [*NAMES, "p7.jpg"], resume=True)
+    assert out.read_text(encoding="utf-8") == WHOLE + "p7.jpg é\n"
+
+
+def test_damage_is_noticed(out):
+    folder = out.parent / "out.csv.partial"
+    with pytest.raises(KeyboardInterrupt):
+        work(out, stop_after=4)
+    with open(folder / "rows", "r+b") as rows:
+        rows.truncate(8)
+    with pytest.raises(UserError, match="shorter than it was"):
+        work(out, resume=True)
+    text = (folder / "progress.json").read_text()
+    (folder / "progress.json").write_text(text.replace('"rows": 4', '"rows": 2'))
+    with pytest.raises(UserError, match="damaged"):
+        work(out, resume=True)
+
+
+def test_two_processes_do_not_write_one_file(out):
+    with alone(out), pytest.raises(UserError, match="in use"):
+        work(out)
+
+
+def test_folders_of_others_are_not_touched(out):
+    (out.parent / "out.csv.partial").mkdir()
+    (out.parent / "out.csv.partial" / "thesis.txt").touch()
+    for options in ({}, {"overwrite": True}, {"resume": True}):
+        with pytest.raises(UserError, match="holds other things"):
+            work(out, **options)
+    with pytest.raises(UserError, match="is a folder"):
+        work(out.parent / "out.csv.partial")
