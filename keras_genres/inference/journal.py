@@ -178,6 +178,8 @@ def open_journal(
         UserError: If the file or a job is there and neither option says what
             to do about it, or the job is another one.
     """
+    if Path(out).is_dir():
+        raise UserError(f"{out} is a folder. --out takes a file.")
     journal = Journal(out, every_seconds)
     with alone(out):
         folder = journal._folder
@@ -206,8 +208,6 @@ _BEGIN_ANEW = "Begin anew with --overwrite, or choose another --out."
 
 
 def _require_room(out, folder, is_begun, resume, overwrite):
-    if out.is_dir():
-        raise UserError(f"{out} is a folder. --out takes a file.")
     if folder.exists() and not is_begun and not folder.is_dir():
         raise UserError(f"{folder} is in the way. Choose another --out.")
     if folder.is_dir() and not is_begun:

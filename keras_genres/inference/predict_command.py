@@ -143,5 +143,5 @@ def _farewell(out, sources):
         return "Interrupted. A job with --out FILE can be gone on with."
     words = [word for word in sys.argv[1:] if word not in ("--overwrite", "--resume")]
     line = shlex.join(["keras-genres", *words, "--resume"])
-    with_list = ", with the same list on stdin" if "-" in sources else ""
-    return f"Interrupted. Go on with{with_list}: {line}"
+    how = ", with the same list on stdin" if "-" in sources else " with"
+    return f"Interrupted. Go on{how}: {line}"
