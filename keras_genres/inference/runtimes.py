@@ -163,7 +163,7 @@ def _open_litert(path):
     if not zipfile.is_zipfile(path):
         raise UserError(f"{path} is damaged, or keras-genres did not write it.")
     metadata = read_metadata(path)
-    interpreter = _interpreter(path)
+    interpreter = open_interpreter(path)
     taken, made = interpreter.get_input_details(), interpreter.get_output_details()
     _require_shapes(
         path, metadata, [each["shape"] for each in taken], [each["shape"] for each in made]
@@ -183,12 +183,19 @@ def _open_litert(path):
     return Runtime("litert", metadata, score, metadata["thresholds"])
 
 
-def _interpreter(path):
+def open_interpreter(path):
+    """Return LiteRT's interpreter of a `.tflite` file, ready to be given a poster.
+
+    Raises:
+        UserError: If it is damaged, or LiteRT is not installed.
+    """
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
         try:
-            from tensorflow.lite import Interpreter
+            from tensorflow import lite
+
+            Interpreter = lite.Interpreter
         except ImportError:
             raise UserError(f"{path} needs LiteRT: pip install 'keras-genres[litert]'") from None
     try:

@@ -1,5 +1,6 @@
 """A network and its calibration as one TensorFlow graph, which every form is made from."""
 
+import numpy as np
 import tensorflow as tf
 
 from keras_genres.calibration_map import LEAST_SCORE, MOST_SCORE
@@ -30,7 +31,10 @@ def calibrated(scores, calibration):
     steps = (z[:, :, None] - numbers["start"]) / numbers["width"]
     risen = tf.reduce_sum(numbers["rise"] * tf.clip_by_value(steps, 0.0, 1.0), axis=-1)
     mapped = tf.math.sigmoid(numbers["slope"] * z + numbers["intercept"] + risen)
-    return tf.where(numbers["is_plain"], scores, mapped)
+    # Not tf.where, before which LiteRT's int8 rounds scores to 256 levels. A product with 1 and
+    # a sum with 0 are exact.
+    is_plain = numbers["is_plain"].astype(np.float32)
+    return is_plain * scores + (1 - is_plain) * mapped
 
 
 def trace(network, calibration=None, batch=None):

@@ -5,7 +5,9 @@ archive, as the format keeps files that belong to a model, with what it tells
 about itself in `keras_genres.json`. Runtimes pass it over; any zip tool reads it.
 """
 
+import warnings
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +15,8 @@ import tensorflow as tf
 from keras_genres.archive import METADATA
 from keras_genres.files import json_text
 from keras_genres.inference.exports.graph import in_float32, trace
+from keras_genres.inference.runtimes import open_interpreter
+from keras_genres.model.network import backbone_of
 
 QUANTIZED = ("float16", "int8")
 
@@ -27,26 +31,54 @@ def write_litert(network, path, metadata, calibration=None, quantize=None, sampl
         metadata: What the model tells about itself.
         calibration: A `CalibrationMap` to put into the graph, or `None`.
         quantize: `None`, `float16` to store weights in half the bytes, or
-            `int8` to compute in whole numbers too.
+            `int8` to compute in whole numbers too, all but the head.
         sample: For `int8`, posters whose numbers in each layer set the scales
             of the whole numbers, uint8 array `(N, height, width, 3)`.
     """
-    function = trace(in_float32(network), calibration, batch=1)
     module = tf.Module()
-    module.weights = [variable.value for variable in network.variables]
-    module.score = function
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [function.get_concrete_function()], module
-    )
-    if quantize is not None:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    module.weights = [variable.value for variable in in_float32(network).variables]
+    module.score = trace(network, calibration, batch=1)
+    converter = _converter(module)
     if quantize == "float16":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
+    Path(path).write_bytes(converter.convert())
     if quantize == "int8":
-        converter.representative_dataset = lambda: (
-            [image[None].astype(np.float32)] for image in sample
-        )
-    with open(path, "wb") as file:
-        file.write(converter.convert())
+        Path(path).write_bytes(_in_int8(_converter(module), sample, _tail(path, network)))
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(zipfile.ZipInfo(METADATA), json_text(metadata))  # a fixed date
+
+
+def _converter(module):
+    return tf.lite.TFLiteConverter.from_concrete_functions(
+        [module.score.get_concrete_function()], module
+    )
+
+
+def _in_int8(converter, sample, tail):
+    """Return the model with all in int8 but the operations whose results `tail` names."""
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: (
+        [image[None].astype(np.float32)] for image in sample
+    )
+    # Of the converter's faces, this one can leave operations out.
+    options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=tail)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it uses TensorFlow's own interpreter, which is old
+        debugger = tf.lite.experimental.QuantizationDebugger(
+            converter=converter,
+            debug_dataset=converter.representative_dataset,
+            debug_options=options,
+        )
+    return debugger.get_nondebug_quantized_model()
+
+
+def _tail(path, network):
+    """Return the names of what comes after the backbone: pooling, head and calibration.
+
+    They cost next to nothing. In int8 a logit would have a hundred levels, and
+    the logarithms of a calibration could not be computed at all.
+    """
+    bulk = (f"/{backbone_of(network).name}", "/preprocess")
+    names = [tensor["name"] for tensor in open_interpreter(path).get_tensor_details()]
+    return [name for name in names if name and not any(part in name for part in bulk)]
