@@ -22,6 +22,7 @@ from keras_genres.inference.server.metrics import Metrics
 _LOG = logging.getLogger("keras_genres.serve")
 _STUCK_SECONDS = 120.0
 _MOST_EXPLANATIONS = 8
+_FETCHES = 8  # at a time, each of a body's size at most
 TOO_LARGE = "too large"
 """The reason of a picture with too many pixels, as `PictureError` has it."""
 
@@ -49,6 +50,8 @@ class Service:
         self.takes_urls = fetch is not None
         self._fetch = fetch
         self._batcher = Batcher(runtime.score, most_batch, wait_ms, self.metrics)
+        self._fetchers = ThreadPoolExecutor(_FETCHES, "fetcher")
+        self._fetching = asyncio.Semaphore(_FETCHES)
         self._readers = ThreadPoolExecutor(min(4, os.cpu_count() or 1), "reader")
         self._explainer = ThreadPoolExecutor(1, "explainer")
         self._explaining = 0
@@ -92,7 +95,7 @@ class Service:
         self._warming.cancel()
         await asyncio.gather(self._warming, return_exceptions=True)
         await self._batcher.stop()
-        for pool in (self._readers, self._explainer):
+        for pool in (self._readers, self._fetchers, self._explainer):
             pool.shutdown(wait=False, cancel_futures=True)
 
     def trouble(self):
@@ -161,20 +164,29 @@ class Service:
         return self._entry(upload, scores, top), None
 
     async def _read(self, upload):
-        """Return the pixels of a poster and the bytes of its file, read in a thread."""
+        """Return the pixels of a poster and the bytes of its file, read in threads."""
+        if upload.data is not None:
+            return await self._decode(upload.data), upload.data
+        # Threads of their own: who is slow to send must not keep uploads from being read.
+        async with self._fetching:
+            data = await self._in_thread(self._fetchers, self._fetch, upload.source)
+            return await self._decode(data), data
+
+    async def _decode(self, data):
         self._batcher.announce()
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._readers, self._pixels, upload
-            )
+            return await self._in_thread(self._readers, self._pixels, data)
         finally:
             self._batcher.withdraw()
 
-    def _pixels(self, upload):
-        data = self._fetch(upload.source) if upload.data is None else upload.data
+    def _pixels(self, data):
         if not data:
             raise PictureError("the picture", "empty file", "0 bytes")
-        return self._predictor.read(data), data
+        return self._predictor.read(data)
+
+    @staticmethod
+    def _in_thread(pool, function, *args):
+        return asyncio.get_running_loop().run_in_executor(pool, function, *args)
 
     def _entry(self, upload, scores, top=None):
         return self._predictor.prediction(upload.source, scores, top).to_dict()
@@ -221,7 +233,7 @@ class Service:
         genres = list(dict.fromkeys(genres or entry["genres"] or list(entry["scores"])[:1]))
         found = await self._evidence(image, genres)
         fit = (self.runtime.metadata["fit"], self.runtime.height, self.runtime.width)
-        maps, overlays = await asyncio.get_running_loop().run_in_executor(
+        maps, overlays = await self._in_thread(
             self._explainer, lay, data, found, fit, self.limits.megapixels, with_overlay
         )
         self.metrics.explanations.inc(len(genres))
@@ -253,7 +265,7 @@ class Service:
             """Score parts of a poster among the posters of others, so that these need not wait."""
             return asyncio.run_coroutine_threadsafe(self._batcher.score_all(images), loop).result()
 
-        return await loop.run_in_executor(self._explainer, occlusion, score, image, genres)
+        return await self._in_thread(self._explainer, occlusion, score, image, genres)
 
     def _grad_cam(self, image, genres):
         from keras_genres.inference.gradcam import grad_cam
