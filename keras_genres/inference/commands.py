@@ -80,14 +80,7 @@ def export(model, form, quantize, out, posters, most_changed, is_compared, as_js
         forms = [
             each for each in exports.ALL if form in (None, each[0]) and quantize in (None, each[1])
         ]
-        found, notes = exports.compare(model, posters, forms, **limit)
-        rows = [asdict(one) if as_json else one.row() for one in found]
-        print_rows(rows, "json" if as_json else "table")
-        for note in notes:
-            click.echo(note, err=True)
-        faults = [f"{one.name}: {one.fault}." for one in found if one.fault]
-        if faults:
-            raise UserError(" ".join(faults))
+        _print_comparison(*exports.compare(model, posters, forms, **limit), as_json)
         return
     form = form or "saved_model"
     checked, sample = exports.choose_posters(model, posters, quantize)
@@ -100,6 +93,16 @@ def export(model, form, quantize, out, posters, most_changed, is_compared, as_js
         click.echo(json.dumps({"path": str(path)} | asdict(parity), indent=2))
     else:
         click.echo(f"{path}: {parity}")
+
+
+def _print_comparison(found, notes, as_json):
+    rows = [asdict(one) if as_json else one.row() for one in found]
+    print_rows(rows, "json" if as_json else "table")
+    for note in notes:
+        click.echo(note, err=True)
+    faults = [f"{one.name}: {one.fault}." for one in found if one.fault]
+    if faults:
+        raise UserError(" ".join(faults))
 
 
 @click.command()
