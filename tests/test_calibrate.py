@@ -320,6 +320,29 @@ def test_a_changed_calibration_is_noticed(scored):
     assert "another calibration" in told["report/calibration.json"]
 
 
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_calibration_that_was_cut_off_is_settled_by_the_next(scored, monkeypatch, kept):
+    from keras_genres import runs
+
+    calls, settle = [], runs.settle
+
+    def killed(*arguments):
+        calls.append(arguments)
+        if len(calls) > kept:
+            raise KeyboardInterrupt
+        settle(*arguments)
+
+    monkeypatch.setattr(runs, "settle", killed)
+    assert call("calibrate", scored.path).exit_code == 1
+    monkeypatch.undo()
+    for command in ("calibrate", "report"):  # the files are whole, the old or the new ones
+        assert call(command, scored.path).exit_code == 0
+        assert {each.file for each in verify(scored.path).findings} == {
+            "model.keras",
+            "saved_model",
+        }
+
+
 def test_nothing_heavy_is_imported(scored):
     import subprocess
     import sys

@@ -34,9 +34,9 @@ READS = {
 """Command -> files of a finished run that it uses. `verify` reads all."""
 
 WRITES = {
-    "report": {"report/"},
-    "report --html": {"report/"},
-    "thresholds": {"report/", "thresholds.json", "model.keras", METADATA},
+    "report": {"report/", "MODEL_CARD.md"},
+    "report --html": {"report/", "MODEL_CARD.md"},
+    "thresholds": {"report/", "MODEL_CARD.md", "thresholds.json", "model.keras", METADATA},
     "export": {"saved_model/", "model.keras"},
 }
 """Command -> files it makes anew, and reads again when they are made."""
