@@ -35,6 +35,7 @@ def work(out, names=NAMES, job=JOB, stop_after=None, kill=None, batch=2, **optio
     return journal
 
 
+LEFT = [".out.csv.job.json", "out.csv"]
 WHOLE = "head\n" + "".join(f"{name} é\n" for name in NAMES)
 
 
@@ -47,11 +48,11 @@ def left(out):
     return sorted(os.listdir(out.parent))
 
 
-def test_a_file_appears_whole_and_nothing_is_left_beside_it(out):
+def test_a_file_appears_whole_and_beside_it_what_the_job_was(out):
     journal = work(out)
     assert out.read_text(encoding="utf-8") == WHOLE
     assert (journal.rows, journal.good, journal.is_finished) == (7, 6, True)
-    assert left(out) == ["out.csv"]
+    assert left(out) == LEFT
 
 
 @pytest.mark.parametrize("stop_after", range(2, 7))
@@ -108,7 +109,7 @@ def test_a_job_killed_as_it_ends_is_ended_by_the_next(out, monkeypatch, moment):
     assert "out.csv.partial" in left(out)
     assert work(out, resume=True).is_finished
     assert out.read_text(encoding="utf-8") == WHOLE
-    assert left(out) == ["out.csv"]
+    assert left(out) == LEFT
 
 
 def test_a_converted_file_is_made_at_the_end(out):
@@ -119,7 +120,7 @@ def test_a_converted_file_is_made_at_the_end(out):
         work(out, stop_after=3, convert=convert)
     work(out, resume=True, convert=convert)
     assert out.read_text(encoding="utf-8") == WHOLE.upper()
-    assert left(out) == ["out.csv"]
+    assert left(out) == LEFT
 
 
 def test_a_finished_file_is_left_alone_by_resume(out):
@@ -127,6 +128,33 @@ def test_a_finished_file_is_left_alone_by_resume(out):
     before = out.stat()
     assert work(out, resume=True).is_finished
     assert out.stat() == before
+
+
+def test_a_finished_file_is_not_taken_for_that_of_another_job(out):
+    work(out)
+    with pytest.raises(UserError, match="is finished, and was made with another model"):
+        work(out, job={**JOB, "model": "n"}, resume=True)
+    work(out, NAMES[:2], job={**JOB, "model": "n"}, overwrite=True)
+    assert work(out, job={**JOB, "model": "n"}, resume=True).is_finished
+    (out.parent / LEFT[0]).unlink()  # copied here without it, say
+    assert work(out, resume=True).is_finished
+
+
+def test_a_conversion_that_is_cut_off_leaves_nothing_beside_the_job(out):
+    def convert(lines, path):
+        path.with_name("half").write_text("half", encoding="utf-8")
+        if is_cut_off:
+            raise Killed
+        path.write_text("".join(lines), encoding="utf-8")
+
+    is_cut_off = True
+    with pytest.raises(Killed):
+        work(out, convert=convert)
+    assert left(out) == ["out.csv.partial"]
+    is_cut_off = False
+    assert work(out, resume=True, convert=convert).is_finished
+    assert out.read_text(encoding="utf-8") == WHOLE
+    assert left(out) == LEFT
 
 
 def test_a_job_that_was_never_begun_is_begun_by_resume(out):

@@ -1,3 +1,4 @@
+import io
 import itertools
 import threading
 
@@ -156,7 +157,9 @@ def test_the_package_gives_a_predictor_for_any_model(finished, tmp_path):
         Predictor.load(finished.path, batch_size=0)
 
 
-@pytest.mark.parametrize("source", ["odd.webp", "alpha.png", "turned.jpg"])
+@pytest.mark.parametrize(
+    "source", ["odd.webp", "alpha.png", "turned.jpg", "deep.png", "four.jpg", "palette.gif"]
+)
 def test_odd_pictures_have_the_pixels_that_prepare_gives_them(predictor, tmp_path, source):
     image = picture(3, 90, 60)
     path = tmp_path / source
@@ -167,9 +170,27 @@ def test_odd_pictures_have_the_pixels_that_prepare_gives_them(predictor, tmp_pat
         exif = Image.Exif()
         exif[0x0112] = 6
         image.save(path, exif=exif, quality=90)
+    elif source == "deep.png":
+        Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257).save(path)
+    elif source == "four.jpg":
+        image.convert("CMYK").save(path)
+    elif source == "palette.gif":
+        image.save(path)
     else:
         image.save(path, quality=90)
     from keras_genres.data.quality import load_picture
 
     plain = np.asarray(load_picture(str(path)))
     assert (predictor.read(path) == predictor.read(plain)).all()
+    with Image.open(path) as opened:
+        assert (predictor.read(opened) == predictor.read(plain)).all()
+
+
+def test_a_picture_that_is_too_large_or_damaged_is_refused_before_it_is_loaded(predictor, paths):
+    small = Predictor(predictor.runtime, max_megapixels=0.001)
+    with pytest.raises(PictureError, match="too large"), Image.open(paths[0]) as image:
+        small.read(image)
+    with open(paths[0], "rb") as file:
+        cut = io.BytesIO(file.read()[:-200])
+    with pytest.raises(PictureError, match="unreadable"), Image.open(cut) as image:
+        predictor.read(image)

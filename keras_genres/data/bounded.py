@@ -43,7 +43,7 @@ def open_picture(data, max_megapixels):
     Raises:
         Unusable: If it is no picture, a damaged one, or too large or small.
     """
-    _refuse_large(_claimed_size(data), max_megapixels)
+    refuse_large(_claimed_size(data), max_megapixels)
     try:
         file, stripped = _strip(data)
         image = Image.open(file, formats=_FORMATS)
@@ -57,7 +57,7 @@ def open_picture(data, max_megapixels):
         raise Unusable("too large", str(error).split(",")[0]) from None
     except Exception as error:  # a damaged header makes Pillow's plugins raise all sorts
         raise Unusable("unreadable", one_line_of(error)) from None
-    _refuse_large(image.size, max_megapixels)
+    refuse_large(image.size, max_megapixels)
     _refuse_large_tiles(image, max_megapixels)
     if min(image.size) < MIN_SIDE:
         seen = f"{image.width}x{image.height} pixels, at least {MIN_SIDE} each way"
@@ -167,7 +167,8 @@ def _claimed_size(data):
     return 0, 0
 
 
-def _refuse_large(size, max_megapixels):
+def refuse_large(size, max_megapixels):
+    """Raise `Unusable` for a size `(width, height)` of more pixels than that."""
     width, height = size
     if width * height > max_megapixels * 1e6:
         seen = f"{width}x{height} pixels, at most {max_megapixels:g} million"
@@ -179,4 +180,4 @@ def _refuse_large_tiles(image, max_megapixels):
     if image.format == "TIFF":
         tile = [image.tag_v2.get(tag, 0) for tag in (322, 323)]
         if all(isinstance(side, int) for side in tile):
-            _refuse_large(tile, max_megapixels)
+            refuse_large(tile, max_megapixels)

@@ -17,10 +17,16 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageChops
 
-from keras_genres.data.bounded import one_line_of, open_picture, room_for_bytes, room_for_pixels
+from keras_genres.data.bounded import (
+    one_line_of,
+    open_picture,
+    refuse_large,
+    room_for_bytes,
+    room_for_pixels,
+)
 from keras_genres.data.duplicates import look_of
 from keras_genres.data.opening import Unusable, read_plain
-from keras_genres.data.stripped import orientation_of
+from keras_genres.data.stripped import Stripped, orientation_of
 from keras_genres.errors import UserError
 from keras_genres.settings import PrepareSettings
 
@@ -108,6 +114,27 @@ def load_picture(source, max_megapixels=PrepareSettings.max_megapixels, at_least
             return _decode(data, max_megapixels, rooms, at_least)[0]
     except Unusable as error:
         raise PictureError(name, *error.args) from None
+
+
+def rgb_of(image, max_megapixels=PrepareSettings.max_megapixels):
+    """Return a picture of Pillow as `load_picture` returns the file it came from.
+
+    Args:
+        image: A `PIL.Image.Image`, loaded or not. It is turned upright as its
+            EXIF says; `PIL.ImageOps.exif_transpose` has done so and removed that.
+        max_megapixels: Larger pictures are refused.
+
+    Raises:
+        PictureError: If it is too large, or its file is damaged.
+    """
+    try:
+        refuse_large(image.size, max_megapixels)
+        image.load()
+        return _to_rgb(image, _orientation(image, Stripped(b"")))
+    except Unusable as error:
+        raise PictureError("the picture", *error.args) from None
+    except Exception as error:  # as in `_decode`
+        raise PictureError("the picture", "unreadable", one_line_of(error)) from None
 
 
 def inspect(path, max_megapixels=PrepareSettings.max_megapixels):

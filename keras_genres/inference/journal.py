@@ -3,7 +3,9 @@
 Beside `NAME` stands a folder `NAME.partial` while the job runs: `rows` with
 the lines so far, `progress.json` with how many of them count, `job.json` with
 what the job is. At most the lines of the last seconds do not count yet when
-a process is killed; they are cut off and made anew. `NAME` appears whole.
+a process is killed; they are cut off and made anew. `NAME` appears whole, and
+what the job was stays beside it as `.NAME.job.json`: a finished file is not
+taken for that of another job.
 """
 
 import contextlib
@@ -17,7 +19,7 @@ from keras_genres.errors import UserError
 from keras_genres.files import partial_of, read_sealed, sync_folder, write_sealed
 from keras_genres.locks import alone
 
-_JOB, _PROGRESS, _ROWS = "job.json", "progress.json", "rows"
+_JOB, _PROGRESS, _ROWS, _WHOLE = "job.json", "progress.json", "rows", "whole"
 
 
 class Journal:
@@ -34,6 +36,8 @@ class Journal:
         self.is_finished = False
         self.rows = self.good = 0
         self._folder = partial_of(out)
+        # Who reads a folder of Parquet files passes over names with a point before them.
+        self._job_file = self.out.with_name(f".{self.out.name}.{_JOB}")
         self._every = every_seconds
         self._size = 0
         self._digest = ""
@@ -115,12 +119,15 @@ class Journal:
     def _put_in_place(self, convert):
         rows = self._folder / _ROWS
         if rows.exists():
-            if convert is None:
-                os.replace(rows, self.out)
-                sync_folder(self.out.parent)
-            else:
+            whole = rows
+            if convert is not None:
+                # In the folder, with which it goes when this is cut off.
+                whole = self._folder / _WHOLE
                 with open(rows, encoding="utf-8", newline="\n") as lines:
-                    convert(lines, self.out)
+                    convert(lines, whole)
+            os.replace(whole, self.out)
+        os.replace(self._folder / _JOB, self._job_file)
+        sync_folder(self.out.parent)
         _remove(self._folder)
         self.is_finished = True
 
@@ -136,7 +143,7 @@ class Journal:
         self.save()
 
     def _go_on(self, job, header, convert):
-        _require_same(job, read_sealed(self._folder / _JOB), self._folder)
+        _require_same(job, read_sealed(self._folder / _JOB), f"{self._folder} holds a job begun")
         if not (self._folder / _PROGRESS).exists():
             self._begin(job, header)
             return
@@ -189,6 +196,9 @@ def open_journal(
             if is_begun and resume:
                 journal._go_on(job, header, convert)
             elif resume and journal.out.exists():
+                if journal._job_file.exists():
+                    made = f"{out} is finished, and was made"
+                    _require_same(job, read_sealed(journal._job_file), made)
                 _remove(folder)
                 journal.is_finished = True
             else:
@@ -235,12 +245,12 @@ def _remove(folder):
         shutil.rmtree(folder)
 
 
-def _require_same(job, begun, folder):
+def _require_same(job, begun, said):
     other = [key for key in {**begun, **job} if begun.get(key) != job.get(key)]
     if other:
         raise UserError(
-            f"{folder} holds a job that was begun with another {', '.join(sorted(other))}. "
-            f"Give the same, or begin anew with --overwrite."
+            f"{said} with another {', '.join(sorted(other))}. "
+            "Give the same, or begin anew with --overwrite."
         )
 
 

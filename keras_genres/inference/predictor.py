@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from keras_genres.data.quality import PictureError, load_picture
+from keras_genres.data.quality import PictureError, load_picture, rgb_of
 from keras_genres.errors import UserError
 from keras_genres.genres import GENRES
 from keras_genres.inference.sources import Found
@@ -206,7 +206,7 @@ class Predictor:
 
     def _pixels(self, poster):
         if isinstance(poster, Image.Image):
-            poster = poster.convert("RGB")
+            poster = rgb_of(poster, self.max_megapixels)
         elif isinstance(poster, (str, Path, bytes)):
             poster = load_picture(poster, self.max_megapixels)
         pixels = np.asarray(poster)
