@@ -1,9 +1,11 @@
 """`bench predict`: scores of posters, ours against plain Keras and ONNX Runtime.
 
-Two kinds of work, each with the same posters, size, batch size, precision and
-cores: decoded posters in memory to scores, and poster files to scores. Beside
-the speed stands the largest score difference to ours on decoded posters: a
-faster way that scores something else is none.
+Three kinds of work, each with the same posters, size, batch size, precision
+and cores: decoded posters in memory to scores, poster files to scores, and the
+whole way of `keras-genres predict` from files to lines beside the scores alone
+that plain Keras makes of decoded posters: what reading costs. Beside the speed
+stands the largest score difference to ours on decoded posters: a faster way
+that scores something else is none.
 """
 
 import contextlib
@@ -22,7 +24,11 @@ from keras_genres.bench.posters import read_once, some_posters
 from keras_genres.bench.result import Result
 from keras_genres.bench.worker import once
 from keras_genres.errors import UserError
+from keras_genres.genres import GENRES
 from keras_genres.inference.load import load_network
+from keras_genres.inference.outputs import line_of
+from keras_genres.inference.predictor import Predictor
+from keras_genres.inference.runtimes import Runtime
 from keras_genres.input.cache import keep_decoded
 from keras_genres.input.pipeline import PosterSource, evaluation_batches
 from keras_genres.model.network import build_network
@@ -38,7 +44,7 @@ MEASURES = (
     Measure("posters_per_cpu_second", "speed of a core", "posters/s of CPU time"),
     Measure("score_difference", "largest score difference", "", "neither"),
 )
-DECODED, FILES = "decoded posters", "poster files"
+DECODED, FILES, WHOLE = "decoded posters", "poster files", "files beside decoded posters"
 _NOTES = {
     ("ours", DECODED): "batches of evaluation through network.predict, as fit scores validation",
     ("ours", FILES): "serve_bytes of the exported SavedModel, given the bytes of a batch",
@@ -47,6 +53,8 @@ _NOTES = {
         "keras-predict",
         FILES,
     ): "keras.utils.load_img one by one (Pillow, bilinear, squeezed), then predict",
+    ("ours", WHOLE): "keras-genres predict: poster files to lines of JSON",
+    ("keras-predict", WHOLE): "model.predict on one stacked float32 array, no file read",
     ("onnxruntime", DECODED): "the ONNX export on batches of the same array",
     ("onnxruntime", FILES): "keras.utils.load_img one by one, then the ONNX export",
 }
@@ -123,7 +131,9 @@ def bench_predict(
         wanted = work.batches()
         serve = _server(scratch / "saved_model")
         ways = {("ours", DECODED): work.batches, ("ours", FILES): lambda: work.files(serve)}
+        ways["ours", WHOLE] = work.lines
         if "keras-predict" in names:
+            ways["keras-predict", WHOLE] = lambda: work.predict(work.stacked)
             ways["keras-predict", DECODED] = lambda: work.predict(work.stacked)
             ways["keras-predict", FILES] = lambda: work.predict(work.loaded())
         if "onnxruntime" in names:
@@ -163,6 +173,12 @@ class _Work:
         self.source = PosterSource(paths, height, width, settings)
         self.source.prepare()
         self.stacked = keep_decoded(paths, height, width, settings)[0].astype(np.float32)
+        told = {"height": height, "width": width, "fit": fit}
+        runtime = Runtime("keras", told, self._score, dict.fromkeys(GENRES, 0.5), network)
+        self.predictor = Predictor(runtime, batch_size)
+
+    def _score(self, images):
+        return keras.ops.convert_to_numpy(self.network.predict_on_batch(images.astype("float32")))
 
     def batches(self):
         batches = evaluation_batches(self.source, self.batch_size)
@@ -170,6 +186,13 @@ class _Work:
 
     def predict(self, images):
         return self.network.predict(images, batch_size=self.batch_size, verbose=0)
+
+    def lines(self):
+        scores = np.zeros((len(self.paths), len(GENRES)), np.float32)
+        for row, found in enumerate(self.predictor.stream(self.paths)):
+            line_of("jsonl", found)
+            scores[row] = [found.scores[genre] for genre in GENRES]
+        return scores
 
     def files(self, serve):
         def read(paths):
