@@ -1,6 +1,8 @@
 import io
 import itertools
+import os
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -131,6 +133,23 @@ def test_an_endless_stream_is_read_only_a_little_ahead(predictor):
     assert [each.source for each in itertools.islice(stream, 9)] == [str(n) for n in range(9)]
     stream.close()
     assert next(read) <= 9 + 4 * 4  # what is asked for, and some batches of 4
+
+
+def test_large_files_are_not_read_at_a_time(predictor, tmp_path):
+    data, reading, most = encoded(picture(1), quality=90), [], []
+    (tmp_path / "large.jpg").touch()
+    os.truncate(tmp_path / "large.jpg", 200 * 2**20)  # takes no room on the disk
+
+    def read():
+        reading.append(1)
+        most.append(len(reading))
+        time.sleep(0.01)
+        reading.pop()
+        return data
+
+    large = str(tmp_path / "large.jpg")
+    list(predictor.stream(Found(large, read, path=large) for _ in range(8)))
+    assert max(most) == 1  # of four readers
 
 
 def test_readers_end_with_the_stream(predictor, paths):

@@ -1,5 +1,6 @@
 """Posters in, genres out: a trained model as a notebook or a service uses it."""
 
+import contextlib
 import itertools
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from keras_genres.data.bounded import room_for_bytes
 from keras_genres.data.quality import PictureError, load_picture, rgb_of
 from keras_genres.errors import UserError
 from keras_genres.genres import GENRES
@@ -197,8 +199,11 @@ class Predictor:
 
     def _try(self, poster):
         """Return the pixels of a poster, or why there are none."""
+        path = poster if isinstance(poster, (str, Path)) else getattr(poster, "path", None)
         try:
-            return self.read(poster.read() if isinstance(poster, Found) else poster)
+            # Large files wait for one another: a folder full of them is read in flat memory too.
+            with contextlib.nullcontext() if path is None else room_for_bytes(path):
+                return self.read(poster.read() if isinstance(poster, Found) else poster)
         except PictureError as error:
             return f"{error.reason} ({error.detail})"
         except UserError as error:

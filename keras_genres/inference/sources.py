@@ -38,6 +38,8 @@ class Found:
     """Function that returns the bytes of its file, or raises `PictureError`."""
     key: str = ""
     """Its name below the folder it was found in, wherever that stands; else empty."""
+    path: str | None = None
+    """Its file on this machine."""
 
 
 class Sources:
@@ -133,7 +135,7 @@ class Sources:
         else:
             # Tables written on Windows part folders by the other stroke.
             path = name if folder is None else os.path.join(folder, name.replace("\\", "/"))
-            yield Found(name, partial(read_file, name, path))
+            yield Found(name, partial(read_file, name, path), path=path)
 
     def _in_list(self, _):
         stdin = sys.stdin.buffer if self._stdin is None else self._stdin
@@ -142,8 +144,10 @@ class Sources:
             number += 1
             if len(line) == _MOST_LINE:
                 raise UserError(f"Line {number} of the list on stdin is no path: it is too long.")
-            if name := os.fsdecode(line.strip(b"\r\n")).strip():
-                yield from self._one(name)
+            name = os.fsdecode(line.rstrip(b"\r\n"))
+            short = name.strip()
+            if short:  # names of files may begin or end with spaces
+                yield from self._one(short if is_url(short) else name)
 
     def _in_folder(self, folder):
         tree = Tree(folder, self._follows)
@@ -154,7 +158,7 @@ class Sources:
                     shown, partial(_raise, shown, "unreadable", "a folder that cannot be listed")
                 )
             else:
-                yield Found(shown, partial(_read_inside, tree, name, shown), name)
+                yield Found(shown, partial(_read_inside, tree, name, shown), name, shown)
 
     def _walk(self, folder):
         """Yield the names of files below a folder, and of folders that cannot be read, with `/`."""
