@@ -306,7 +306,7 @@ def test_a_job_killed_again_and_again_loses_and_doubles_no_row(finished, tmp_pat
         work = time.monotonic() - started - start_up
         job.command[-3] = name
         kills = going_on = 0
-        while kills < 8:
+        while kills < 5:
             process = job.start("--resume")
             try:
                 _, said = process.communicate(timeout=start_up + chance.uniform(0, work / 3))

@@ -160,6 +160,12 @@ def test_readers_end_with_the_stream(predictor, paths):
     assert threading.active_count() <= before
 
 
+def test_many_readers_that_begin_at_once_trace_once(finished, paths, caplog):
+    predictor = Predictor.load(finished.path, batch_size=16)
+    assert all(each.error is None for each in predictor.stream(paths * 8, readers=16))
+    assert "retracing" not in caplog.text
+
+
 def test_a_reader_may_say_why_there_is_no_poster(predictor):
     def refuse():
         raise PictureError("a", "not fetched", "HTTP status 404")

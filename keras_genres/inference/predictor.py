@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -82,6 +83,7 @@ class Predictor:
         self.height, self.width = runtime.height, runtime.width
         self.metadata = runtime.metadata
         self._resize = None
+        self._making = threading.Lock()
 
     @classmethod
     def load(cls, model, batch_size=32, **more):
@@ -224,8 +226,9 @@ class Predictor:
         return pixels
 
     def _resized(self, pixels):
-        if self._resize is None:
-            self._resize = _resizing(self.height, self.width, self.runtime.fit)
+        with self._making:  # several readers begin at once
+            if self._resize is None:
+                self._resize = _resizing(self.height, self.width, self.runtime.fit)
         return self._resize(pixels)
 
 
@@ -253,7 +256,8 @@ def _resizing(height, width, fit):
     def resize(image):
         return resize_poster(image, height, width, fit)
 
-    return lambda pixels: resize(tf.constant(pixels)).numpy()
+    traced = resize.get_concrete_function()
+    return lambda pixels: traced(tf.constant(pixels)).numpy()
 
 
 def _name(poster, number):
