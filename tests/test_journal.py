@@ -1,11 +1,12 @@
-import functools
+import itertools
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from keras_genres.errors import UserError
-from keras_genres.inference import journal as journal_module
+from keras_genres.files import whole_file
 from keras_genres.inference.journal import open_journal
 from keras_genres.locks import alone
 
@@ -93,32 +94,46 @@ def test_a_job_in_which_nothing_was_done_leaves_nothing(out):
     assert left(out) == []
 
 
-@pytest.mark.parametrize("moment", ["os.replace", "_remove", "shutil.rmtree"])
-def test_a_job_killed_as_it_ends_is_ended_by_the_next(out, monkeypatch, moment):
-    progress = out.parent / "out.csv.partial" / "progress.json"
+def upper(lines, path):
+    with whole_file(path) as file:
+        file.writelines(line.upper() for line in lines)
 
-    def killed(*given):
-        if progress.exists() and '"finished": true' in progress.read_text():
-            raise Killed
-        return real(*given)
 
-    real = functools.reduce(getattr, moment.split("."), journal_module)
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(f"keras_genres.inference.journal.{moment}", killed)
-        work(out)
-    assert "out.csv.partial" in left(out)
-    assert work(out, resume=True).is_finished
-    assert out.read_text(encoding="utf-8") == WHOLE
-    assert left(out) == LEFT
+@pytest.mark.parametrize("convert", [None, upper])
+def test_a_job_killed_at_any_step_of_its_life_is_ended_by_the_next(tmp_path, monkeypatch, convert):
+    wanted = WHOLE if convert is None else WHOLE.upper()
+    for step in itertools.count():
+        out = tmp_path / str(step) / "out.csv"
+        out.parent.mkdir()
+        steps = itertools.count()
+
+        def dies(real, step=step, steps=steps):
+            def call(*given, **named):
+                # Whatever comes after the end of a process does not happen either.
+                if ".partial" in str(given[0]) and next(steps) >= step:
+                    raise Killed
+                return real(*given, **named)
+
+            return call
+
+        with monkeypatch.context() as patch:
+            for place, name in ((os, "replace"), (Path, "unlink"), (os, "unlink"), (os, "rmdir")):
+                patch.setattr(place, name, dies(getattr(place, name)))
+            try:
+                work(out, convert=convert)
+                break
+            except Killed:
+                pass
+        work(out, resume=True, convert=convert)
+        assert out.read_text(encoding="utf-8") == wanted, step
+        assert left(out) == LEFT, step
+    assert step > 10
 
 
 def test_a_converted_file_is_made_at_the_end(out):
-    def convert(lines, path):
-        path.write_text("".join(line.upper() for line in lines), encoding="utf-8")
-
     with pytest.raises(KeyboardInterrupt):
-        work(out, stop_after=3, convert=convert)
-    work(out, resume=True, convert=convert)
+        work(out, stop_after=3, convert=upper)
+    work(out, resume=True, convert=upper)
     assert out.read_text(encoding="utf-8") == WHOLE.upper()
     assert left(out) == LEFT
 

@@ -126,6 +126,7 @@ class Journal:
                 with open(rows, encoding="utf-8", newline="\n") as lines:
                     convert(lines, whole)
             os.replace(whole, self.out)
+            rows.unlink(missing_ok=True)
         os.replace(self._folder / _JOB, self._job_file)
         sync_folder(self.out.parent)
         _remove(self._folder)
@@ -221,7 +222,7 @@ def _require_room(out, folder, is_begun, resume, overwrite):
     if folder.exists() and not is_begun and not folder.is_dir():
         raise UserError(f"{folder} is in the way. Choose another --out.")
     if folder.is_dir() and not is_begun:
-        ours = (_PROGRESS, f".{_JOB}.", f".{_PROGRESS}.")
+        ours = (_PROGRESS, *(f".{name}." for name in (_JOB, _PROGRESS, _WHOLE)))
         if not all(name.startswith(ours) for name in os.listdir(folder)):
             raise UserError(f"{folder} holds other things. Choose another --out.")
     if resume and overwrite:
