@@ -200,18 +200,26 @@ def test_a_keras_file_is_exported_like_its_run(run, tmp_path):
 ONE_BACKBONE = """
 import sys
 from keras_genres.training.start import start_keras; start_keras()
-import json, keras
+import json, keras, numpy as np
 from pathlib import Path
 from keras_genres.artefact import write_metadata
 from keras_genres.inference.export import export
 from keras_genres.model.backbones import BACKBONES
-from keras_genres.model.network import build_network
+from keras_genres.model.network import backbone_of, build_network
 from keras_genres.settings import ModelSettings
 name, folder, told = sys.argv[1:]
 size = max(BACKBONES[name].smallest, 32)
 keras.utils.set_random_seed(0)
 model = Path(folder) / "model.keras"
-build_network(ModelSettings(name, "none"), size, size).save(model)
+network = build_network(ModelSettings(name, "none"), size, size)
+for layer in backbone_of(network).layers:
+    if isinstance(layer, keras.layers.BatchNormalization):
+        layer.momentum = 0.0
+# A fresh network passes almost no signal until its batch norms have seen a batch.
+images = np.random.default_rng(0).integers(0, 256, (16, size, size, 3)).astype(np.float32)
+network(images, training=True)
+assert np.ptp(network.predict(images, verbose=0), axis=0).max() > 1e-3
+network.save(model)
 write_metadata(model, json.loads(told) | {"height": size, "width": size, "backbone": name})
 for form, end in (("onnx", ".onnx"), ("litert", ".tflite")):
     path, parity = export(model, form=form)
