@@ -12,7 +12,7 @@ import zipfile
 
 from keras_genres.errors import UserError
 from keras_genres.files import parse_json
-from keras_genres.hdf5 import FilePart, require_plain_weights
+from keras_genres.hdf5 import require_harmless_weights
 
 METADATA = "keras_genres.json"
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
@@ -191,22 +191,12 @@ def _sizes_of(layer):
 
 
 def _numbers_in_weights(path):
-    import h5py
-
     entry = read_entries(path).get(_WEIGHTS)
     if entry is None:
         raise UserError(f"{path} has no {_WEIGHTS}: it holds no weights.")
-    name = f"{_WEIGHTS} in {path}"
-    try:
-        with open(path, "rb") as file:
-            part = FilePart(file, _start_of(file, entry), entry.file_size)
-            with h5py.File(part, "r") as weights:
-                return require_plain_weights(weights, name, entry.file_size)
-    except UserError:
-        raise
-    except Exception as error:  # what h5py raises for damage: many kinds
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UserError(f"{name} is damaged ({reason}).") from None
+    with open(path, "rb") as file:
+        start = _start_of(file, entry)
+    return require_harmless_weights(path, f"{_WEIGHTS} in {path}", start, entry.file_size)
 
 
 def _start_of(file, entry):

@@ -3,15 +3,118 @@
 HDF5 can point to other files, to parts of itself or to nothing, and can claim
 arrays of any size in a few bytes. Weights need none of that: groups, and
 plain arrays of numbers that lie in the file as they are.
+
+Some files crash the HDF5 library as they are opened, and new ones are found
+each year. So a file is looked at in a process of its own first.
 """
 
+import json
 import math
 import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 from keras_genres.errors import UserError
 
 _MOST_ITEMS = 100_000
 _DEEPEST = 64
+_MOST_SECONDS = 120
+_MOST_MEMORY = 4 * 2**30
+_CHILD = (
+    "import sys; sys.path.append(sys.argv[1]); from keras_genres import hdf5; "
+    "hdf5.look_and_print(sys.argv[2], *map(int, sys.argv[3:5]), sys.argv[5])"
+)
+
+
+def require_harmless_weights(path, name, start=0, size=None):
+    """Refuse what `require_plain_weights` refuses, and files that crash HDF5, in a child process.
+
+    Args:
+        path: The file.
+        name: What to call it in a message.
+        start: First byte of the HDF5 file in it.
+        size: Bytes of the HDF5 file; `None` for all from `start` on.
+
+    Returns:
+        How many numbers its arrays hold.
+
+    Raises:
+        UserError: In one line, also for damage.
+    """
+    path = Path(path)
+    size = path.stat().st_size - start if size is None else size
+    # Without the working folder in its path (-P), which may hold a stranger's modules.
+    command = [sys.executable, "-P", "-c", _CHILD, str(Path(__file__).parents[1])]
+    try:
+        done = subprocess.run(
+            [*command, str(path.absolute()), str(start), str(size), name],
+            capture_output=True,
+            timeout=_MOST_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise UserError(f"{name} keeps HDF5 busy for more than {_MOST_SECONDS} seconds.") from None
+    if done.returncode < 0:
+        end = signal.Signals(-done.returncode).name
+        raise UserError(f"{name} is damaged or made to do harm: HDF5 crashes on it ({end}).")
+    try:
+        told = json.loads(done.stdout)
+    except ValueError:
+        raise RuntimeError(done.stderr.decode(errors="replace")) from None
+    if "error" in told:
+        raise UserError(told["error"])
+    return told["numbers"]
+
+
+def look_and_print(path, start, size, name):
+    """Print what `look` finds as JSON, for the process that waits for it."""
+    _limit_memory(size)
+    try:
+        told = {"numbers": look(path, start, size, name)}
+    except UserError as error:
+        told = {"error": str(error)}
+    print(json.dumps(told))
+
+
+def look(path, start, size, name):
+    """As `require_harmless_weights`, in this process: the file may crash it."""
+    import h5py
+
+    try:
+        with open(path, "rb") as whole, h5py.File(FilePart(whole, start, size), "r") as file:
+            numbers = require_plain_weights(file, name, size)
+            _read_attributes(file)
+    except UserError:
+        raise
+    except Exception as error:  # h5py raises many kinds for damage
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(f"{name} is damaged or cut short ({reason}).") from None
+    return numbers
+
+
+def _limit_memory(size):
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = _MOST_MEMORY + size
+    resource.setrlimit(resource.RLIMIT_AS, (wanted if most < 0 else min(wanted, most), most))
+
+
+def _read_attributes(file):
+    """Read the lists of names that Keras keeps beside groups: their bytes lie elsewhere in it."""
+
+    def visit(_, item):
+        for key in item.attrs:
+            about = item.attrs.get_id(key)
+            if about.shape is not None and math.prod(about.shape) <= _MOST_ITEMS:
+                item.attrs[key]
+
+    visit("", file)
+    file.visititems(visit)
 
 
 def require_plain_weights(file, name, size):

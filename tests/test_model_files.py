@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_genres import hdf5
 from keras_genres.archive import require_known_network
 from keras_genres.artefact import read_metadata
 from keras_genres.errors import UserError
@@ -326,6 +327,20 @@ def test_a_part_of_a_file_is_read_as_a_file():
     buffer = bytearray(4)
     assert part.readinto(buffer) == 2 and bytes(buffer) == b"56\0\0"
     assert part.seek(99) == 99 and part.read() == b""
+
+
+def test_a_file_that_crashes_its_reader_is_one_line(model, tmp_path, monkeypatch):
+    crash = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+    monkeypatch.setattr(hdf5, "_CHILD", crash)
+    with pytest.raises(UserError, match=r"HDF5 crashes on it \(SIGSEGV\)") as caught:
+        require_known_network(model)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_module_of_the_working_folder_looks_at_weights(model, tmp_path, monkeypatch):
+    (tmp_path / "h5py.py").write_text("raise SystemExit('taken from the working folder')")
+    monkeypatch.chdir(tmp_path)
+    require_known_network(model)
 
 
 # What a run folder may name

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from keras_genres.errors import UserError
-from keras_genres.hdf5 import require_plain_weights
+from keras_genres.hdf5 import require_harmless_weights
 from keras_genres.model.backbones import BACKBONES, find_backbone
 from keras_genres.model.row import IMAGENET_MEAN, IMAGENET_STD
 from keras_genres.model.weight_layout import is_normalization, pair_by_path, pair_in_order
@@ -90,9 +90,9 @@ def load_weight_file(core, path, backbone):
     """
     path = Path(path)
     _require_kind(path, backbone)
+    require_harmless_weights(path, f"Weight file {path}")
     try:
         with h5py.File(path, "r") as file:
-            require_plain_weights(file, f"Weight file {path}", path.stat().st_size)
             if "layers" in file:
                 slots, groups = pair_by_path(core, file)
             else:
