@@ -1,7 +1,10 @@
 """What the service answers: scores, entries of bad files, and a status for every limit."""
 
 import dataclasses
+import functools
 import json
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from keras_genres.genres import GENRES
 from keras_genres.inference.server.app import make_app
 from keras_genres.inference.server.limits import Limits
 from keras_genres.inference.server.service import Service
+from keras_genres.inference.server.serving import fetcher
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +221,24 @@ def test_urls_are_read_where_they_are_allowed(runtime):
         headers = {"content-type": "application/json"}
         assert client.post("/v1/predict", headers=headers, content=b"{").status_code == 400
         assert client.get("/v1/model").json()["takes_urls"] is True
+
+
+def test_addresses_of_this_machine_are_fetched_only_where_it_is_said(runtime, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(poster(1))
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        body = {"urls": [f"http://127.0.0.1:{server.server_port}/a.jpg"]}
+        with ready(runtime, fetch=fetcher(Limits(), True, False)) as client:
+            answer = client.post("/v1/predict", json=body)
+            assert answer.status_code == 422 and "not public" in answer.json()["error"]
+        with ready(runtime, fetch=fetcher(Limits(), True, True)) as client:
+            found = client.post("/v1/predict", json=body).json()["predictions"][0]["scores"]
+            expected = client.post("/v1/predict", files=files(poster(1))).json()
+            expected = expected["predictions"][0]["scores"]
+        server.shutdown()
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert fetcher(Limits(), False, False) is None
 
 
 def test_explanations_are_maps_over_the_poster(client):

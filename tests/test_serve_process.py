@@ -3,16 +3,15 @@
 import contextlib
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from serving import KIND, answer_of, files, form, head, poster, served, status_of
 
-from keras_genres.errors import UserError
+from keras_genres.cli import main
 from keras_genres.inference.server.serving import listen
 
 LIMITS = ("--body-mb", "0.2", "--body-seconds", "2", "--header-seconds", "1")
@@ -161,25 +160,20 @@ def test_sigterm_finishes_what_runs_and_says_so_first(finished):
         assert process.wait(30) == 0
 
 
-def test_a_port_in_use_is_told_before_the_model_is_loaded(tmp_path):
+def test_a_port_in_use_and_what_is_no_model_are_told_in_a_line(tmp_path):
     with listen("127.0.0.1", 0) as bound:
         bound.listen()
-        port = bound.getsockname()[1]
-        with pytest.raises(UserError, match=f"port {port}.*--port"):
-            listen("127.0.0.1", port)
-        done = subprocess.run(
-            [sys.executable, "-m", "keras_genres", "serve", tmp_path, "--port", str(port)],
-            capture_output=True,
-            text=True,
-        )
-    assert done.returncode == 1 and f"port {port}" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+        port = str(bound.getsockname()[1])
+        done = CliRunner().invoke(main, ["serve", str(tmp_path), "--port", port])
+    assert done.exit_code == 1
+    assert done.output.startswith(f"Error: Cannot listen on 127.0.0.1 port {port}: ")
+    done = CliRunner().invoke(main, ["serve", str(tmp_path), "--port", "0"])
+    assert done.exit_code == 1
+    assert done.output.startswith("Error: ") and len(done.output.splitlines()) == 1
 
 
-def test_what_is_no_model_is_told_in_a_line(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "keras_genres", "serve", tmp_path, "--port", "0"],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+@pytest.mark.parametrize(
+    "options", [["--allow-private"], ["--body-mb", "999"], ["--queue", "5"], ["--port", "70000"]]
+)
+def test_options_that_do_not_go_together_are_wrong_usage(options):
+    assert CliRunner().invoke(main, ["serve", "runs/v2s", *options]).exit_code == 2

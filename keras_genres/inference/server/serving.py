@@ -77,7 +77,7 @@ def serve_model(
     from keras_genres.inference.server.service import Service
 
     name = Path(model).resolve().name
-    service = Service(open_model(model), name, limits, wait_ms, most_batch, _fetcher(limits, *urls))
+    service = Service(open_model(model), name, limits, wait_ms, most_batch, fetcher(limits, *urls))
     serve(service, bound, drain_seconds, note)
 
 
@@ -114,7 +114,8 @@ def serve(service, bound, drain_seconds=2.0, note=print):
     _Server(config, service, drain_seconds, note).run(sockets=[bound])
 
 
-def _fetcher(limits, is_allowed, is_private_allowed):
+def fetcher(limits, is_allowed, is_private_allowed):
+    """Return what fetches a URL within the limits; `None` where URLs are not taken."""
     if not is_allowed:
         return None
     return partial(

@@ -179,10 +179,10 @@ function count(posters) {
   return `${posters} ${posters === 1 ? "poster" : "posters"}`;
 }
 
-/** Tell screen readers, and show: the same, unless it is said otherwise. */
+/** Tell screen readers, and show: the same, unless it is said otherwise; `null` leaves what is shown. */
 function say(heard, seen = heard) {
   get("status").textContent = heard;
-  get("progress").textContent = seen;
+  if (seen !== null) get("progress").textContent = seen;
 }
 
 function warn(text) {

@@ -165,7 +165,7 @@ export class Result {
       copyBySelection(button.dataset.copies); // without https a page may not write
     }
     button.textContent = "Copied";
-    this.say(`Copied the ${button.dataset.copies === "curl" ? "curl line" : "JSON"}.`, "");
+    this.say(`Copied the ${button.dataset.copies === "curl" ? "curl line" : "JSON"}.`, null);
     setTimeout(() => (button.textContent = "Copy"), 1600);
   }
 }
