@@ -168,8 +168,8 @@ def shown(evidence):
 def agreement(first, second):
     """Return the rank correlation of two maps of one poster; the smaller is enlarged first.
 
-    On real posters, maps of one genre by the two methods agree at 0.2 to 0.4
-    in the mean, and those of two genres at about 0.05.
+    On real posters, maps of one genre by the two methods agreed at 0.25 to 0.55
+    in the mean, by the backbone, and those of two genres at about 0.05.
 
     Args:
         first: Map of shape `(rows, columns)`.
