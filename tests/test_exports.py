@@ -115,12 +115,13 @@ def test_a_file_that_is_there_is_kept_unless_told_otherwise(run, tmp_path):
         export(run, out, overwrite=True, form="litert")
 
 
-def test_a_normalization_layer_becomes_no_input_of_the_onnx_file(tmp_path):
-    """tf2onnx makes inputs of its mean and variance, which nobody can give."""
+def test_what_tf2onnx_alone_cannot_convert_is_converted(tmp_path):
+    """It makes inputs of the mean of a Normalization layer, and has no GELU or grouped function."""
     import onnxruntime
 
     image = keras.Input((16, 16, 3))
     x = keras.layers.Normalization(mean=[90.0, 100.0, 110.0], variance=[9.0, 16.0, 25.0])(image)
+    x = keras.layers.Conv2D(6, 3, groups=3, activation="gelu")(x)
     x = keras.layers.GlobalAveragePooling2D()(x)
     network = keras.Model(image, keras.layers.Dense(NUM_GENRES, activation="sigmoid")(x))
     write_onnx(network, tmp_path / "m.onnx", {})

@@ -8,6 +8,9 @@ one a line, under `labels`.
 import contextlib
 import logging
 
+import numpy as np
+import tensorflow as tf
+
 from keras_genres import __version__
 from keras_genres.archive import METADATA
 from keras_genres.files import json_text
@@ -39,6 +42,7 @@ def write_onnx(network, path, metadata, calibration=None):
             output_names=outputs,
             tensors_to_rename={"images:0": "images", outputs[0]: "scores"},
             opset=OPSET,
+            custom_op_handlers={"Erfc": (_erfc, [])},
         )
     for value in (model.graph.input[0], model.graph.output[0]):
         value.type.tensor_type.shape.dim[0].dim_param = "posters"
@@ -62,8 +66,41 @@ def _frozen(function):
         convert_variables_to_constants_v2,
     )
 
-    frozen = convert_variables_to_constants_v2(function.get_concrete_function())
+    with _inlined():
+        frozen = convert_variables_to_constants_v2(function.get_concrete_function())
     return frozen.graph.as_graph_def(), [tensor.name for tensor in frozen.outputs]
+
+
+def _erfc(graph, node, name, _):
+    """Write `1 - erf(x)`, of which the GELU of ConvNeXt is made: tf2onnx 1.17 knows `erf` only."""
+    shapes, dtypes = node.output_shapes, node.output_dtypes
+    graph.remove_node(name)
+    one = graph.make_const(f"{name}/one", np.ones((), np.float32))
+    erf = graph.make_node("Erf", node.input, shapes=shapes, dtypes=dtypes)
+    graph.make_node(
+        "Sub",
+        [one.output[0], erf.output[0]],
+        outputs=node.output,
+        name=name,
+        shapes=shapes,
+        dtypes=dtypes,
+    )
+
+
+@contextlib.contextmanager
+def _inlined():
+    """Trace functions that ours calls as parts of it.
+
+    On a CPU Keras has grouped convolutions, as ConvNeXt's, compiled by XLA in
+    a function of their own, and tf2onnx 1.17 knows no such function. Once it
+    does, this can go.
+    """
+    was = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(was)
 
 
 @contextlib.contextmanager
