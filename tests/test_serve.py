@@ -1,13 +1,16 @@
 """What the service answers: scores, entries of bad files, and a status for every limit."""
 
+import base64
 import dataclasses
 import functools
+import io
 import json
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from PIL import Image
 from serving import BOUNDARY, KIND, files, form, poster
 from starlette.testclient import TestClient
 
@@ -253,6 +256,24 @@ def test_explanations_are_maps_over_the_poster(client):
         assert each["picked"] == (each["score"] >= each["threshold"])
     plain = client.post("/v1/explain?overlay=false", files=files(poster(1))).json()["maps"]
     assert plain and all(each["overlay"] is None for each in plain)
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad"])
+def test_a_map_lies_over_the_whole_poster_however_it_was_fitted(runtime, fit):
+    from keras_genres.inference.runtimes import Runtime
+
+    metadata = runtime.metadata | {"fit": fit}
+    thresholds = dict(zip(GENRES, runtime.thresholds, strict=True))
+    fitted = Runtime("keras", metadata, runtime.score, thresholds, runtime.network)
+    with ready(fitted) as client:
+        tall = poster(1, width=60, height=120)
+        found = client.post("/v1/explain?genres=Drama", files=files(tall)).json()["maps"][0]
+    assert np.shape(found["map"]) == (32, 16)
+    # The square that the network saw of a tall poster is its middle half.
+    assert (np.max(found["map"][:8]) == 0) or fit == "pad"
+    assert (np.max(found["map"][24:]) == 0) or fit == "pad"
+    size = Image.open(io.BytesIO(base64.b64decode(found["overlay"].partition(",")[2]))).size
+    assert size == (60, 120)
 
 
 def test_explain_takes_one_poster_and_known_genres(client):

@@ -114,6 +114,20 @@ def test_who_has_gone_is_not_scored():
     assert asyncio.run(work()) == [1, 1]
 
 
+def test_after_the_end_nothing_is_taken():
+    async def work():
+        batcher = Batcher(lambda batch: batch[:, 0, 0, :1], 4, 0, Metrics())
+        waiting = asyncio.ensure_future(batcher.score(IMAGE))  # never started
+        await asyncio.sleep(0)
+        await batcher.stop()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        with pytest.raises(RuntimeError):
+            await batcher.score(IMAGE)
+
+    asyncio.run(work())
+
+
 def test_other_work_of_the_network_goes_between_batches():
     async def work():
         threads = []

@@ -35,6 +35,7 @@ class Batcher:
         self._coming = 0
         self._changed = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "network")
+        self._is_over = False
         self._since = None
         self._pace = 0.0
         self._task = None
@@ -44,9 +45,11 @@ class Batcher:
         self._task = asyncio.get_running_loop().create_task(self._work())
 
     async def stop(self):
-        """End; what waits is given up."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        """End; what waits is given up, and nothing more is taken."""
+        self._is_over = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
         for _, future in (*self._images, *self._calls):
             future.cancel()
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -93,6 +96,8 @@ class Batcher:
         return await self._add(self._calls, function)
 
     def _add(self, queue, value):
+        if self._is_over:
+            raise RuntimeError("The service has ended.")
         future = asyncio.get_running_loop().create_future()
         queue.append((value, future))
         self._changed.set()

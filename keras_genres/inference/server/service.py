@@ -15,7 +15,7 @@ from keras_genres.errors import UserError
 from keras_genres.genres import GENRES
 from keras_genres.inference.predictor import Prediction, Predictor
 from keras_genres.inference.server.batching import Batcher
-from keras_genres.inference.server.evidence import lay
+from keras_genres.inference.server.evidence import Evidence
 from keras_genres.inference.server.limits import MB, Refused, UploadRoom
 from keras_genres.inference.server.metrics import Metrics
 
@@ -53,10 +53,9 @@ class Service:
         self._fetchers = ThreadPoolExecutor(_FETCHES, "fetcher")
         self._fetching = asyncio.Semaphore(_FETCHES)
         self._readers = ThreadPoolExecutor(min(4, os.cpu_count() or 1), "reader")
-        self._explainer = ThreadPoolExecutor(1, "explainer")
+        self._evidence = Evidence(runtime, self._batcher, limits.megapixels)
         self._explaining = 0
         self._waiting = 0
-        self._method = "occlusion" if runtime.network is None else "gradcam"
         thresholds = map(float, runtime.thresholds)
         self._threshold_of = dict(zip(GENRES, thresholds, strict=True))
         self._state = "starting"
@@ -81,8 +80,7 @@ class Service:
         image = np.zeros((self.runtime.height, self.runtime.width, 3), np.uint8)
         await self._batcher.warm_up(image)
         self._batcher.start()
-        if self._method == "gradcam":
-            await self._batcher.call(lambda: self._grad_cam(image, GENRES[:1]))
+        await self._evidence.warm_up(image)
         if self._state == "starting":
             self._state = "ready"
 
@@ -95,7 +93,8 @@ class Service:
         self._warming.cancel()
         await asyncio.gather(self._warming, return_exceptions=True)
         await self._batcher.stop()
-        for pool in (self._readers, self._fetchers, self._explainer):
+        self._evidence.stop()
+        for pool in (self._readers, self._fetchers):
             pool.shutdown(wait=False, cancel_futures=True)
 
     def trouble(self):
@@ -231,15 +230,11 @@ class Service:
             raise Refused(status, entry["error"], "no poster") from None
         entry = self._entry(upload, await self._batcher.score(image))
         genres = list(dict.fromkeys(genres or entry["genres"] or list(entry["scores"])[:1]))
-        found = await self._evidence(image, genres)
-        fit = (self.runtime.metadata["fit"], self.runtime.height, self.runtime.width)
-        maps, overlays = await self._in_thread(
-            self._explainer, lay, data, found, fit, self.limits.megapixels, with_overlay
-        )
+        maps, overlays = await self._evidence.of(image, data, genres, with_overlay)
         self.metrics.explanations.inc(len(genres))
         return {
             "source": upload.source,
-            "method": self._method,
+            "method": self._evidence.method,
             "maps": [
                 {
                     "genre": genre,
@@ -252,25 +247,6 @@ class Service:
                 for genre, each, overlay in zip(genres, maps, overlays, strict=True)
             ],
         }
-
-    async def _evidence(self, image, genres):
-        """Return maps of shape `(genres, rows, columns)`."""
-        if self._method == "gradcam":
-            return await self._batcher.call(lambda: self._grad_cam(image, genres))
-        from keras_genres.inference.occlusion import occlusion
-
-        loop = asyncio.get_running_loop()
-
-        def score(images):
-            """Score parts of a poster among the posters of others, so that these need not wait."""
-            return asyncio.run_coroutine_threadsafe(self._batcher.score_all(images), loop).result()
-
-        return await self._in_thread(self._explainer, occlusion, score, image, genres)
-
-    def _grad_cam(self, image, genres):
-        from keras_genres.inference.gradcam import grad_cam
-
-        return grad_cam(self.runtime.network, image[None], genres)[0]
 
     def about(self):
         """Return what `/v1/model` tells."""
@@ -288,7 +264,7 @@ class Service:
             "fit": told["fit"],
             "split_sha256": told["split_sha256"],
             "tool_version": __version__,
-            "explains_by": self._method,
+            "explains_by": self._evidence.method,
             "takes_urls": self.takes_urls,
             "limits": {
                 name: getattr(limits, name)
