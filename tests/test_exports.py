@@ -100,7 +100,7 @@ def test_scores_beyond_the_tolerance_are_a_fault(run, tmp_path):
     assert Reference(network, None, "squeeze").compare(path, "onnx").fault is None
     head = network.get_layer("genres")
     head.bias.assign_add(np.full(NUM_GENRES, 0.01, np.float32))
-    assert "more than 0.0001" in Reference(network, None, "squeeze").compare(path, "onnx").fault
+    assert "more than 0.0003" in Reference(network, None, "squeeze").compare(path, "onnx").fault
 
 
 def test_a_file_that_is_there_is_kept_unless_told_otherwise(run, tmp_path):

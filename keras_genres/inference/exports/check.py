@@ -14,15 +14,15 @@ from keras_genres.inference.runtimes import open_model
 
 TOLERANCES = {
     ("saved_model", None): 1e-5,
-    ("onnx", None): 1e-4,
-    ("litert", None): 1e-4,
+    ("onnx", None): 3e-4,
+    ("litert", None): 3e-4,
     ("litert", "float16"): 3e-2,
     ("litert", "int8"): None,
 }
 """Largest score difference to Keras by form and quantization, before calibration.
 
-ONNX Runtime and LiteRT add up in another order than TensorFlow; float16 keeps
-11 bits of a weight."""
+ONNX Runtime and LiteRT add up in another order than TensorFlow: 4e-6 was seen of
+trained networks, 1.3e-4 of a fresh InceptionV3. float16 keeps 11 bits of a weight."""
 REDUCED_TOLERANCE = 2e-2
 """The same for a network of bfloat16 or float16, which keep 8 and 11 bits."""
 MOST_CHANGED = 0.06
