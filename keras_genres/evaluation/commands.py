@@ -87,7 +87,7 @@ def calibrate(run, undo, form):
 
 
 def _export_again(run):
-    click.echo("Exporting the SavedModel again, which has the calibration inside", err=True)
+    click.echo("Exporting the SavedModel again: calibration is part of its graph", err=True)
     from keras_genres.training.start import start_keras
 
     start_keras()
