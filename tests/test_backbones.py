@@ -43,7 +43,7 @@ def check_row(row, core):
         assert any(layer.weights for layer in layers), f"{name} has nothing to train"
     assert core.count_params() == row.parameters
     assert core.output.shape[-1] >= 160
-    seen = row.feature_layer_of(core).output
+    seen = row.feature_map_of(core)
     # A VGG ends with a pooling, and before it there are twice as many places.
     factor = 2 if row.name.startswith("vgg") else 1
     assert [side // factor for side in seen.shape[1:3]] == list(core.output.shape[1:3])
@@ -111,7 +111,7 @@ def test_blocks_are_found_although_keras_numbers_layers_anew():
 
 
 def test_blocks_of_another_network_are_an_error():
-    for look in (BACKBONES["vgg16"].layers_by_block, BACKBONES["vgg16"].feature_layer_of):
+    for look in (BACKBONES["vgg16"].layers_by_block, BACKBONES["vgg16"].feature_map_of):
         with pytest.raises(ValueError, match="must be a VGG16"):
             look(core_of("smallcnn"))
 

@@ -59,7 +59,7 @@ class GradCam:
                 f"Grad-CAM does not know the last feature map of {core.name!r}: no backbone of "
                 "`keras-genres backbones` is called so. Use occlusion."
             )
-        seen = BACKBONES[core.name].feature_layer_of(core).output
+        seen = BACKBONES[core.name].feature_map_of(core)
         before = network.operations[network.operations.index(core) - 1].output
         self._features = keras.Model(network.input, keras.Model(core.inputs, seen)(before))
         # On TensorFlow, XLA compiles for longer than a run of posters takes on a CPU.

@@ -111,8 +111,8 @@ class Backbone:
             )
         return found
 
-    def feature_layer_of(self, model):
-        """Return the layer of a backbone whose output is the last feature map.
+    def feature_map_of(self, model):
+        """Return the symbolic tensor of a backbone's last feature map.
 
         Args:
             model: The headless network, as `network.backbone_of` gives it.
@@ -120,9 +120,11 @@ class Backbone:
         Raises:
             ValueError: If `model` lacks it: it is another network.
         """
-        for layer in reversed(model.layers):
-            if re.fullmatch(self.feature_layer, layer.name):
-                return layer
+        # Not `layer.output`: a layer of a network that was cut out of another has two.
+        for depth in sorted(model._nodes_by_depth):
+            for node in model._nodes_by_depth[depth]:
+                if re.fullmatch(self.feature_layer, node.operation.name):
+                    return node.output_tensors[0]
         raise ValueError(
             f"`model` must be a {self.title}: it has no layer {self.feature_layer}. "
             f"Received: {model.name} with {len(model.layers)} layers"
