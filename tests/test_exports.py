@@ -1,9 +1,9 @@
 """ONNX and LiteRT files give the scores of Keras, and tell what they are."""
 
 import json
+import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import keras
@@ -11,17 +11,20 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from keras_genres.artefact import metadata_of, read_metadata
+from keras_genres.artefact import metadata_of
 from keras_genres.calibration_map import CalibrationMap, GenreMap
 from keras_genres.cli import main
 from keras_genres.errors import UserError
-from keras_genres.genres import GENRES, NUM_GENRES
-from keras_genres.inference.export import check_posters, choose_posters, export
-from keras_genres.inference.exports.check import Reference
+from keras_genres.genres import NUM_GENRES
+from keras_genres.inference.export import ALL, choose_posters, default_out, export
+from keras_genres.inference.exports.check import TOLERANCES, Reference
 from keras_genres.inference.exports.onnx import write_onnx
 from keras_genres.inference.find import find_model
 from keras_genres.inference.runtimes import open_model
 from keras_genres.model.backbones import BACKBONES
+from keras_genres.model.network import build_network
+from keras_genres.runs import Run
+from keras_genres.settings import ModelSettings
 
 STEEP = GenreMap("isotonic", 1e-3, -1.0, (-1.0, -0.2, 0.3), (0.5, 0.1, 0.3), (2.0, 1.0, 1.0))
 CALIBRATION = CalibrationMap(
@@ -34,19 +37,32 @@ def images_of(count, size=32, dtype=np.uint8):
     return np.random.default_rng(1).integers(0, 256, (count, size, size, 3)).astype(dtype)
 
 
-@pytest.fixture
-def calibrated(run):
+@pytest.fixture(scope="module")
+def calibrated(finished, tmp_path_factory):
+    """A calibrated copy of the finished `Run`; do not write into it."""
+    run = Run(shutil.copytree(finished.path, tmp_path_factory.mktemp("calibrated") / "run"))
     run.save_calibration(CALIBRATION, {})
     return run
 
 
+@pytest.fixture(scope="module")
+def exported(calibrated, tmp_path_factory):
+    """Its exports by form and quantization, as paths; do not write into them."""
+    folder = tmp_path_factory.mktemp("exported")
+    posters, sample = choose_posters(calibrated, quantize="int8")
+    found = {}
+    for form, quantize in ALL:
+        out = folder / default_out(calibrated, form, quantize).name
+        more = {"form": form, "quantize": quantize, "sample": sample, "most_changed": 0.1}
+        path, parity = export(calibrated, out, posters, **more)
+        assert (path, parity.posters) == (out, len(posters))
+        found[form, quantize] = path
+    return found
+
+
 @pytest.mark.parametrize("form, quantize", FORMS)
-def test_every_form_gives_the_calibrated_scores_of_keras(calibrated, tmp_path, form, quantize):
-    out = tmp_path / {"saved_model": "model", "onnx": "m.onnx", "litert": "m.tflite"}[form]
-    posters = check_posters(calibrated)
-    path, parity = export(calibrated, out, posters, form=form, quantize=quantize)
-    assert (path, parity.posters) == (out, len(posters))
-    model = open_model(out)
+def test_every_form_gives_the_calibrated_scores_of_keras(calibrated, exported, form, quantize):
+    model = open_model(exported[form, quantize])
     assert model.kind == form
     assert model.metadata["calibrated"] and model.metadata["quantized" if quantize else "genres"]
     raw = keras.saving.load_model(calibrated.model_file).predict(images_of(3), verbose=0)
@@ -61,37 +77,110 @@ def test_every_form_gives_the_calibrated_scores_of_keras(calibrated, tmp_path, f
     np.testing.assert_allclose(model.thresholds, carried, rtol=1e-6)
 
 
-def test_genres_without_a_calibration_pass_as_they_are(calibrated, tmp_path):
-    plain, _ = export(find_model(calibrated.model_file), tmp_path / "a.onnx", form="onnx")
-    calibrated.remove_file(calibrated.calibration_file)
-    raw, _ = export(calibrated, tmp_path / "b.onnx", form="onnx")
-    both = [open_model(each).score(images_of(5))[:, 9:] for each in (plain, raw)]
-    np.testing.assert_array_equal(*both)
+def test_genres_without_a_calibration_pass_as_they_are(finished, exported, tmp_path):
+    raw, _ = export(finished, tmp_path / "raw.onnx", form="onnx")
+    both = [open_model(each).score(images_of(5)) for each in (raw, exported["onnx", None])]
+    np.testing.assert_array_equal(both[0][:, 9:], both[1][:, 9:])
+    assert np.abs(both[0][:, :9] - both[1][:, :9]).max() > 0.1
 
 
-def test_int8_computes_in_whole_numbers_and_keeps_the_head_in_float(calibrated, tmp_path):
-    posters, sample = choose_posters(calibrated, quantize="int8")
-    files = {"int8": {"quantize": "int8", "sample": sample, "most_changed": 0.1}, "float": {}}
-    paths = {
-        name: export(calibrated, tmp_path / f"{name}.tflite", posters, form="litert", **more)[0]
-        for name, more in files.items()
-    }
-    sizes = {name: path.stat().st_size for name, path in paths.items()}
-    assert sizes["int8"] < 0.35 * sizes["float"]
-    scores = open_model(paths["int8"]).score(images_of(8))
-    assert np.abs(scores - open_model(paths["float"]).score(images_of(8))).max() < 0.1
+def test_int8_computes_in_whole_numbers_and_keeps_the_head_in_float(exported):
+    sizes = {quantize: exported["litert", quantize].stat().st_size for quantize in (None, "int8")}
+    assert sizes["int8"] < 0.35 * sizes[None]
+    both = [open_model(exported["litert", each]).score(images_of(8)) for each in ("int8", None)]
+    assert np.abs(both[0] - both[1]).max() < 0.1
     # 256 levels of a score would all be whole numbers here.
-    assert np.abs(scores * 256 - np.round(scores * 256)).max() > 0.05
+    assert np.abs(both[0] * 256 - np.round(both[0] * 256)).max() > 0.05
 
 
-def test_an_export_that_is_another_model_is_an_error_and_leaves_nothing(run, tmp_path):
-    posters, sample = choose_posters(run, quantize="int8")
-    with pytest.raises(UserError, match=r"int8 export was not kept: .* of its genre decisions"):
-        export(
-            run, tmp_path / "out" / "m.tflite", posters,
-            form="litert", quantize="int8", sample=sample, most_changed=-1,
-        )  # fmt: skip
-    assert list((tmp_path / "out").iterdir()) == []
+ELSEWHERE = """
+import sys
+for name in ("keras_genres", "keras", "tensorflow", "tf2onnx"):
+    sys.modules[name] = None
+import json, numpy as np
+path, images = sys.argv[1], np.load(sys.argv[2]).astype("float32")
+if path.endswith(".onnx"):
+    import onnxruntime
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    told = session.get_modelmeta().custom_metadata_map
+    assert told["labels"].split("\\n") == json.loads(told["keras_genres.json"])["genres"]
+    scores, told = session.run(["scores"], {"images": images})[0], told["keras_genres.json"]
+else:
+    import zipfile
+    from ai_edge_litert.interpreter import Interpreter
+    score = Interpreter(path).get_signature_runner()
+    scores = np.concatenate([score(images=image[None])["scores"] for image in images])
+    told = zipfile.ZipFile(path).read("keras_genres.json")
+print(json.dumps([scores.tolist(), json.loads(told)]))
+"""
+
+
+@pytest.mark.parametrize("form", ["onnx", "litert"])
+def test_a_program_without_our_packages_scores_and_reads_what_a_file_tells(
+    form, calibrated, exported, tmp_path
+):
+    pytest.importorskip({"onnx": "onnxruntime", "litert": "ai_edge_litert"}[form])
+    np.save(tmp_path / "images.npy", images_of(3))
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, exported[form, None], tmp_path / "images.npy"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    scores, told = json.loads(done.stdout.splitlines()[-1])
+    wanted = open_model(exported[form, None])
+    np.testing.assert_allclose(scores, wanted.score(images_of(3)), atol=1e-6)
+    assert told == wanted.metadata == metadata_of(calibrated, calibrated=True)
+
+
+def test_a_network_of_mixed_precision_leaves_as_one_of_float32(tmp_path):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        network = build_network(ModelSettings("smallcnn", "none"), 16, 16)
+    finally:
+        keras.config.set_dtype_policy(before)
+    rounded = Reference(network, None, "squeeze")
+    assert not rounded.is_full
+    write_onnx(network, tmp_path / "m.onnx", {})
+    exact = network.predict(rounded.images.astype(np.float32), verbose=0)
+    found = _plain_scores(tmp_path / "m.onnx", rounded.images)
+    np.testing.assert_allclose(found, exact, atol=1e-5)
+    assert np.abs(rounded.scores - exact).max() > 1e-5
+    assert rounded._fault(found, 0.0, 3e-4) is None
+
+
+def _plain_scores(path, images):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert [each.name for each in session.get_inputs()] == ["images"]
+    assert session.get_inputs()[0].shape == ["posters", 16, 16, 3]
+    return session.run(["scores"], {"images": images.astype(np.float32)})[0]
+
+
+def test_a_process_of_tensorflow_exports_what_another_backend_trained(
+    finished, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    path, parity = export(finished, tmp_path / "a.onnx", form="onnx")
+    assert parity.form == "onnx" and parity.difference < 1e-4
+    assert open_model(path).kind == "onnx"
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_an_export_that_is_another_model_is_an_error_and_leaves_nothing(
+    is_there, finished, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(TOLERANCES, ("onnx", None), -1.0)
+    out = tmp_path / "out" / "m.onnx"
+    if is_there:
+        out.parent.mkdir()
+        out.write_text("mine")
+    with pytest.raises(UserError, match="onnx export was not kept: its scores differ"):
+        export(finished, out, overwrite=True, form="onnx")
+    assert [path.name for path in out.parent.iterdir()] == (["m.onnx"] if is_there else [])
+    assert not is_there or out.read_text() == "mine"
 
 
 def test_scores_beyond_the_tolerance_are_a_fault(run, tmp_path):
@@ -117,55 +206,15 @@ def test_a_file_that_is_there_is_kept_unless_told_otherwise(run, tmp_path):
 
 def test_what_tf2onnx_alone_cannot_convert_is_converted(tmp_path):
     """It makes inputs of the mean of a Normalization layer, and has no GELU or grouped function."""
-    import onnxruntime
-
     image = keras.Input((16, 16, 3))
     x = keras.layers.Normalization(mean=[90.0, 100.0, 110.0], variance=[9.0, 16.0, 25.0])(image)
     x = keras.layers.Conv2D(6, 3, groups=3, activation="gelu")(x)
     x = keras.layers.GlobalAveragePooling2D()(x)
     network = keras.Model(image, keras.layers.Dense(NUM_GENRES, activation="sigmoid")(x))
     write_onnx(network, tmp_path / "m.onnx", {})
-    session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
-    assert [each.name for each in session.get_inputs()] == ["images"]
-    assert session.get_inputs()[0].shape == ["posters", 16, 16, 3]
     images = images_of(3, 16, np.float32)
-    (found,) = session.run(["scores"], {"images": images})
+    found = _plain_scores(tmp_path / "m.onnx", images)
     np.testing.assert_allclose(found, network.predict(images, verbose=0), atol=1e-5)
-
-
-def test_what_a_file_tells_needs_no_package_of_ours(run, tmp_path):
-    import onnx
-
-    wanted = metadata_of(run)
-    path, _ = export(run, tmp_path / "m.onnx", form="onnx")
-    told = {each.key: each.value for each in onnx.load(path).metadata_props}
-    assert json.loads(told["keras_genres.json"]) == wanted
-    assert told["labels"].split("\n") == list(GENRES)
-    path, _ = export(run, tmp_path / "m.tflite", form="litert")
-    with zipfile.ZipFile(path) as archive:
-        assert json.loads(archive.read("keras_genres.json")) == wanted
-    assert read_metadata(path) == wanted
-
-
-@pytest.mark.parametrize("damage", ["cut", "text", "bare", "size"])
-@pytest.mark.parametrize("form, end", [("onnx", ".onnx"), ("litert", ".tflite")])
-def test_a_damaged_or_foreign_file_is_one_line(run, tmp_path, form, end, damage):
-    path = tmp_path / f"m{end}"
-    if damage in ("cut", "text"):
-        export(run, path, form=form)
-        data = path.read_bytes()
-        path.write_bytes(data[: len(data) // 2] if damage == "cut" else b"hello")
-    else:
-        _rewrite(run, path, form, {} if damage == "bare" else metadata_of(run) | {"height": 64})
-    with pytest.raises(UserError, match=f"m{end}"):
-        open_model(path)
-
-
-def _rewrite(run, path, form, told):
-    from keras_genres.inference.exports.litert import write_litert
-
-    network = keras.saving.load_model(run.model_file)
-    (write_onnx if form == "onnx" else write_litert)(network, path, told)
 
 
 def test_the_command_writes_beside_the_model_and_says_how_near_it_is(run):
@@ -175,17 +224,16 @@ def test_the_command_writes_beside_the_model_and_says_how_near_it_is(run):
     assert "differ from Keras's by at most" in call.stdout
 
 
-def test_compare_makes_a_table_of_every_form_and_leaves_nothing(run):
+def test_compare_prints_the_forms_that_are_asked_for_and_leaves_nothing(run):
     before = sorted(run.path.parent.iterdir())
-    call = CliRunner().invoke(
-        main, ["export", str(run.path), "--compare", "--json", "--most-changed", "0.5"]
-    )
+    arguments = ["export", str(run.path), "--compare", "--format"]
+    call = CliRunner().invoke(main, [*arguments, "onnx"])
     assert call.exit_code == 0, call.output
-    rows = json.loads(call.stdout)
-    assert [(row["form"], row["quantize"]) for row in rows] == [
-        ("keras", None), *FORMS, ("litert", "int8")
-    ]  # fmt: skip
-    assert all(row["posters_per_second"] > 0 and row["megabytes"] > 0 for row in rows)
+    assert [line.split()[0] for line in call.stdout.splitlines()] == ["form", "keras", "onnx"]
+    call = CliRunner().invoke(main, [*arguments, "litert", "--quantize", "float16", "--json"])
+    _, row = json.loads(call.stdout)
+    assert (row["form"], row["quantize"], row["fault"]) == ("litert", "float16", None)
+    assert row["posters_per_second"] > 0 and row["megabytes"] > 0
     assert sorted(run.path.parent.iterdir()) == before
 
 

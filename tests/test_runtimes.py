@@ -114,6 +114,14 @@ def test_a_model_of_another_tool_is_refused(forms, tmp_path):
         open_model(tmp_path / "other.onnx")
 
 
+def test_a_litert_file_of_another_tool_is_refused(forms, tmp_path):
+    with zipfile.ZipFile(forms["litert"]) as archive:
+        start = archive.getinfo("keras_genres.json").header_offset
+    (tmp_path / "other.tflite").write_bytes(forms["litert"].read_bytes()[:start])
+    with pytest.raises(UserError, match=r"other\.tflite is damaged, or keras-genres did not"):
+        open_model(tmp_path / "other.tflite")
+
+
 def test_a_model_that_is_not_what_it_tells_is_refused(forms, tmp_path):
     path = tmp_path / "model.tflite"
     content = forms["litert"].read_bytes()
