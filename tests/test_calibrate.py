@@ -8,6 +8,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
+from synthetic import write_run
 
 from keras_genres.artefact import metadata_of, models_of, read_metadata
 from keras_genres.calibration_map import CalibrationMap, GenreMap, logits
@@ -23,7 +24,6 @@ from keras_genres.genres import GENRES, NUM_GENRES
 from keras_genres.manifest import write_manifest
 from keras_genres.runs import Predictions, Run
 from keras_genres.verify import verify
-from tests.synthetic import write_run
 
 
 def shares(posters=1500, seed=0, scale=1.0):

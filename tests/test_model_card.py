@@ -118,7 +118,7 @@ def test_alarms_stand_before_the_numbers(run):
 
 
 def test_a_baseline_has_no_card(tmp_path):
-    from tests.synthetic import write_run
+    from synthetic import write_run
 
     run = write_run(tmp_path / "run")
     from keras_genres.evaluation.thresholds import sweep

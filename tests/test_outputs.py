@@ -84,9 +84,15 @@ def test_hostile_names_stay_in_their_line(form):
 
 
 def test_the_ending_of_a_file_says_its_form():
-    names = [None, "a.txt", "a", "A.CSV", "a.jsonl", "a.ndjson", "a.parquet"]
-    forms = ["table", "table", "table", "csv", "jsonl", "jsonl", "parquet"]
+    names = [None, "a.txt", "A.CSV", "a.jsonl", "a.ndjson", "a.parquet"]
+    forms = ["table", "table", "csv", "jsonl", "jsonl", "parquet"]
     assert list(map(format_of, names)) == forms
+
+
+@pytest.mark.parametrize("name", ["a", "a.josnl", "a.csv.gz"])
+def test_another_ending_is_refused_before_any_poster_is_read(name):
+    with pytest.raises(UserError, match=r"ends in none of \.txt, \.csv, \.jsonl"):
+        format_of(name)
 
 
 def test_parquet_holds_the_same(tmp_path):

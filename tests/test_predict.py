@@ -151,7 +151,8 @@ def test_flip_changes_scores_a_little(predict, many):
         (["--column", "x"], 1, "no source is one"),
         (["--format", "parquet"], 1, "Parquet needs a file"),
         (["--out", "a.csv", "--resume", "--overwrite"], 1, "cannot stand together"),
-        (["--out", "."], 1, "is a folder"),
+        (["--out", ".", "--format", "csv"], 1, "is a folder"),
+        (["--out", "a.josnl"], 1, "ends in none of"),
     ],
 )
 def test_what_does_not_fit_is_refused(predict, many, args, code, said):

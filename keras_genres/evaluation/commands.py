@@ -78,7 +78,8 @@ def calibrate(run, undo, form):
         else:
             raise UserError(f"{run.path} has no calibration. Nothing was changed.")
         for model in update_thresholds(run, models):
-            click.echo(f"Carried the calibration into {model}", err=True)
+            what = "Took the calibration out of" if undo else "Carried the calibration into"
+            click.echo(f"{what} {model}", err=True)
         made = write_report(run, note=_note)
         if run.saved_model in models and is_stale(run, models[run.saved_model]):
             _export_again(run)

@@ -24,9 +24,18 @@ _GROUP_ROWS = 8192
 
 
 def format_of(out):
-    """Return the form that a file's ending stands for; `table` for none of them."""
-    ending = "" if out is None else str(out).lower()
-    return next((form for form, ends in FORMATS.items() if ending.endswith(ends)), "table")
+    """Return the form that a file's ending stands for; `table` for no file.
+
+    Raises:
+        UserError: For another ending.
+    """
+    if out is None:
+        return "table"
+    for form, endings in FORMATS.items():
+        if str(out).lower().endswith(endings):
+            return form
+    known = ", ".join(ending for endings in FORMATS.values() for ending in endings)
+    raise UserError(f"{out} ends in none of {known}. Name the form with --format.")
 
 
 def header_of(form, top=None):

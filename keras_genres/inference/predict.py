@@ -140,10 +140,10 @@ def _to_stream(model, sources, stream, form, top, tta, batch_size):
 
 def progress_of(rows, good, new, seconds):
     """Return a line that says how far a job is."""
-    return (
-        f"{rows} posters, {rows - good} of them unreadable "
-        f"({new / max(seconds, 1e-9):.1f} posters/s)"
-    )
+    count = "1 poster" if rows == 1 else f"{rows} posters"
+    # A single poster waits for what is made ready once: its rate says nothing.
+    rate = f" ({new / max(seconds, 1e-9):.1f} posters/s)" if good and new > 1 else ""
+    return f"{count}, {rows - good} of them unreadable{rate}"
 
 
 def _stream(predictor, sources, found, tta):

@@ -35,7 +35,7 @@ class _Stopped(KeyboardInterrupt):
     "--format",
     "form",
     type=click.Choice(_FORMS),
-    help="Form of the output; default: by the ending of --out, else table.",
+    help="Form of the output; default: by the ending of --out, or table.",
 )
 @click.option("--top", type=click.IntRange(1, 19), help="Tell the K best scores only.", metavar="K")
 @click.option("--column", help="Column of a CSV that names posters.")
