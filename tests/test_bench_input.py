@@ -71,7 +71,7 @@ def test_keras_saturation_stays_around_no_change():
 
 
 def test_varied_batches_differ_and_keep_their_labels():
-    """Two batches may be alike: Keras's seed is read and moved on without a lock in a parallel map."""
+    """Two batches may be alike: a parallel map moves the seed of Keras on without a lock."""
     images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype(np.float32)
     batches = tf.data.Dataset.from_tensors((images, one_hot(4))).repeat(8)
     first, *others = varied(batches, AugmentSettings())
