@@ -35,6 +35,11 @@ _RANGES = {
     "grid_step": (0.001, 0.5),
     "confidence": (0.5, 0.999),
     "pos_weight_cap": (1, float("inf")),
+    "label_smoothing": (0, 0.9),
+    "effective_beta": (0, 0.999999),
+    "focal_gamma": (0, 10),
+    "asymmetric_gamma": (0, 10),
+    "asymmetric_margin": (0, 0.5),
     "views": (1, 1000),
     "patience": (1, float("inf")),
 }

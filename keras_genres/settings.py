@@ -162,12 +162,22 @@ class TrainingSettings:
     """Validation macro F1 that is watched: at the epoch's best thresholds, or at 0.5."""
     patience: int = 10
     """Epochs of the last stage without a better score before stopping."""
-    loss: Literal["bce", "weighted_bce", "focal"] = "bce"
-    """Binary cross-entropy, the same with a weight on rare genres' positives, or focal loss."""
+    loss: Literal["bce", "weighted_bce", "focal", "asymmetric", "hill"] = "bce"
+    """Binary cross-entropy; with a weight on positives; focal; asymmetric; for missing labels."""
+    label_smoothing: float = 0.0
+    """Share of the way to 0.5 that labels are moved in the loss."""
+    pos_weight: Literal["ratio", "effective"] = "ratio"
+    """`weighted_bce`: by negatives / positives, or by the effective number of posters, mean 1."""
     pos_weight_cap: float = 10.0
-    """`weighted_bce`: largest weight (negatives / positives of a genre in the training split)."""
+    """`ratio`: largest weight (negatives / positives of a genre in the training split)."""
+    effective_beta: float = 0.999
+    """`effective`: 0 weights genres alike, near 1 by the inverse of their number of posters."""
     focal_gamma: float = 2.0
     """`focal`: how strongly easy decisions are played down."""
+    asymmetric_gamma: float = 4.0
+    """`asymmetric`: how strongly absent genres that are easy to tell are played down."""
+    asymmetric_margin: float = 0.05
+    """`asymmetric`: score below which an absent genre counts nothing."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Number format of the layers; `auto`: bfloat16 or float16 on a GPU, float32 on a CPU."""
     jit: Literal["auto", "on", "off"] = "auto"
