@@ -150,10 +150,24 @@ class TrainingSettings:
     """`all`, `none` or blocks (`blocks 4-6,top`, `block6`); empty: the backbone's, or all."""
     keep_batchnorm_still: bool = True
     """Keep BatchNormalization of a pretrained backbone at its ImageNet statistics."""
+    gradual_epochs: int = 0
+    """Epochs from opening one block to opening the next one below; 0 opens all at once."""
+    layer_decay: float = 1.0
+    """Factor of the rate from each block of the backbone to the one below; 1 is none."""
+    schedule: Literal["step", "cosine"] = "step"
+    """How the rate falls within a stage: StepLR, or along half a cosine to a hundredth."""
+    warmup_epochs: int = 0
+    """Epochs at the begin of each stage in which the rate rises to its full height."""
     step_epochs: int = 15
     """StepLR: epochs of a stage after which the rate falls."""
     gamma: float = 0.5
     """StepLR: factor the rate falls by."""
+    weight_decay: float = 0.0
+    """Decoupled weight decay (AdamW): share of a kernel taken away each step, times the rate."""
+    clip_norm: float = 0.0
+    """Largest norm of a step's gradients, all together; 0 for any."""
+    ema: float = 0.0
+    """Momentum of an average of the weights, which is what is validated and kept; 0 for none."""
     # BCE leaves rare genres far below 0.5, so at 0.5 an epoch is judged by how
     # well it is calibrated, not by how well it ranks: a frozen VGG16 of the
     # paper has 0.14 at 0.5 and 0.34 tuned. The model is used with tuned

@@ -7,16 +7,18 @@ import keras
 import numpy as np
 import pytest
 
+from keras_genres.settings import TrainingSettings
 from keras_genres.training.callbacks import (
     Diverged,
     MacroF1EarlyStopping,
-    StepLR,
+    StageLR,
     Unfreeze,
     Validate,
 )
 from keras_genres.training.display import HISTORY_COLUMNS, History, Progress, format_seconds
 from keras_genres.training.stages import Stage
 
+HALVED = TrainingSettings(step_epochs=2, gamma=0.5)
 STAGES = (Stage("head", 0, 2, 1e-2, ()), Stage("blocks", 2, 4, 1e-3, ("base",)))
 
 
@@ -89,7 +91,7 @@ def test_the_base_moves_from_the_first_epoch_of_its_stage_and_not_before(capsys)
 
 def test_the_learning_rate_steps_within_each_stage():
     record = Record()
-    train([unfreeze, StepLR(STAGES, 2, 0.5), record])
+    train([unfreeze, StageLR(STAGES, HALVED), record])
     np.testing.assert_allclose(record.rates, [1e-2, 1e-2, 1e-3, 1e-3, 5e-4, 5e-4], rtol=1e-6)
 
 
@@ -141,7 +143,7 @@ def test_scores_that_are_not_numbers_stop_the_epoch():
 
 def test_a_factor_lowers_every_rate():
     record = Record()
-    train([unfreeze, StepLR(STAGES, 2, 0.5, factor=0.25), record])
+    train([unfreeze, StageLR(STAGES, HALVED, factor=0.25), record])
     np.testing.assert_allclose(record.rates[1:4], [2.5e-3, 2.5e-4, 2.5e-4], rtol=1e-6)
 
 

@@ -106,6 +106,49 @@ def test_kept_activations_are_taken_up_as_they_were(prepared, tmp_path, monkeypa
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("batches", [4, 9, 14, 18])
+def test_averages_rates_and_opened_blocks_are_taken_up(prepared, tmp_path, monkeypatch, batches):
+    asked = (
+        "training.ema=0.9",
+        "training.weight_decay=0.05",
+        "training.layer_decay=0.7",
+        "training.clip_norm=1",
+        "training.schedule=cosine",
+        "training.warmup_epochs=1",
+        "training.unfreeze=block3,block4",
+        "training.gradual_epochs=1",
+        "prefix.cache=off",
+    )
+    uncut = fit(settings(*asked), prepared, tmp_path / "uncut")
+    assert set(read_stages(uncut)) == {"head", "from block4", "blocks"}
+    cut_off(prepared, tmp_path / "run", monkeypatch, batches, *asked)
+    assert unlike(resume(tmp_path / "run"), uncut) == []
+
+
+@pytest.mark.slow
+def test_an_interrupt_in_validation_keeps_the_weights_that_are_trained(
+    prepared, tmp_path, monkeypatch
+):
+    asked = ("training.ema=0.9",)
+    uncut = fit(settings(*asked), prepared, tmp_path / "uncut")
+
+    def interrupted(self, *args, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks.Validate, "on_epoch_end", interrupted)
+        with pytest.raises(UserError, match="Interrupted"):
+            fit(settings(*asked), prepared, tmp_path / "run")
+    assert unlike(resume(tmp_path / "run"), uncut) == []
+
+
+def read_stages(run):
+    rows = run.history_file.read_text().splitlines()
+    at = rows[0].split(",").index("stage")
+    return [row.split(",")[at] for row in rows[1:]]
+
+
+@pytest.mark.slow
 def test_what_was_decided_of_the_prefix_cache_stays_decided(prepared, tmp_path, monkeypatch):
     # Activations that another run keeps meanwhile must not change how this one is rounded.
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

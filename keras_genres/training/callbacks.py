@@ -1,4 +1,4 @@
-"""What happens between epochs: unfreezing, StepLR, validation, early stopping.
+"""What happens between epochs: unfreezing, the rate, validation, early stopping.
 
 Keras has no macro-F1 stopping over two stages, no StepLR and no unfreezing.
 A run may take several `fit` calls, one a stage, on the whole network or on
@@ -11,7 +11,8 @@ import numpy as np
 from keras_genres.evaluation.metrics import macro_f1, pick
 from keras_genres.evaluation.thresholds import tuned_macro_f1
 from keras_genres.training.display import say
-from keras_genres.training.stages import stage_at, step_learning_rate
+from keras_genres.training.optimizers import averages_of
+from keras_genres.training.stages import learning_rate_of, stage_at
 
 
 class Diverged(Exception):
@@ -61,29 +62,66 @@ def say_unfroze(stage):
     )
 
 
-class StepLR(keras.callbacks.Callback):
-    """Multiply the learning rate by `gamma` every `step_epochs` epochs of a stage.
+class StageLR(keras.callbacks.Callback):
+    """Set the learning rate of each epoch: StepLR or a cosine, by stage.
 
     Args:
         stages: The run's `Stage`s.
-        step_epochs: Epochs between two falls, counted from the stage's first.
-        gamma: Factor in (0, 1].
+        training: `TrainingSettings`: `schedule` and what belongs to it.
         factor: What every rate is multiplied by: less than 1 after a training diverged.
-
-    Source: `torch.optim.lr_scheduler.StepLR`, which the paper used.
     """
 
-    def __init__(self, stages, step_epochs, gamma, factor=1.0):
+    def __init__(self, stages, training, factor=1.0):
         super().__init__()
         self.stages = stages
-        self.step_epochs = step_epochs
-        self.gamma = gamma
+        self.training = training
         self.factor = factor
 
     def on_epoch_begin(self, epoch, logs=None):
-        stage = stage_at(self.stages, epoch)
-        rate = step_learning_rate(stage, epoch, self.step_epochs, self.gamma)
+        rate = learning_rate_of(stage_at(self.stages, epoch), epoch, self.training)
         self.model.optimizer.learning_rate = rate * self.factor
+
+
+class AverageWeights(keras.callbacks.Callback):
+    """Put averaged weights in place for validation and early stopping.
+
+    Stands before them; `PutBack` stands behind them. Training goes on with
+    its own weights. Does nothing where the optimizer averages none.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self._own = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        model = self.model  # reading it brings JAX's weights up to date
+        averages = averages_of(model)
+        if averages:
+            variables = model.trainable_variables
+            self._own = variables, [np.array(keras.ops.convert_to_numpy(v)) for v in variables]
+            _assign(variables, averages)
+
+    def put_back(self):
+        """Put the weights in place that are trained, if they are not."""
+        if self._own is not None:
+            _assign(*self._own)
+            self._own = None
+
+
+class PutBack(keras.callbacks.Callback):
+    """Put the trained weights back that an `AverageWeights` took out."""
+
+    def __init__(self, averaged):
+        super().__init__()
+        self._averaged = averaged
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._averaged.put_back()
+
+
+def _assign(variables, values):
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 class Validate(keras.callbacks.Callback):

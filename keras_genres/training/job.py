@@ -11,8 +11,9 @@ from keras_genres.input.pipeline import PosterSource
 from keras_genres.model.backbones import BACKBONES
 from keras_genres.model.freezing import set_open_blocks
 from keras_genres.model.losses import make_loss
-from keras_genres.model.network import build_network
+from keras_genres.model.network import backbone_of, build_network
 from keras_genres.training import devices
+from keras_genres.training.optimizers import StageAdam, factors_by_depth
 from keras_genres.training.stages import stages, with_choices
 
 
@@ -47,17 +48,30 @@ class Job:
             model: The network, or a model on its layers.
             learning_rate: Adam step size.
         """
+        training = self.settings.training
         with self.scope():
             model.compile(
-                optimizer=keras.optimizers.Adam(
+                optimizer=StageAdam(
                     learning_rate,
+                    self._factors(model.trainable_variables),
+                    training.weight_decay,
+                    training.ema,
+                    global_clipnorm=training.clip_norm or None,
                     gradient_accumulation_steps=self.accumulate if self.accumulate > 1 else None,
                 ),
                 loss=self.loss,
-                jit_compile=self.settings.training.jit == "on",
+                jit_compile=training.jit == "on",
             )
             # Slots made later, inside a running fit, would be outside the scope.
             model.optimizer.build(model.trainable_variables)
+
+    def _factors(self, variables):
+        decay = self.settings.training.layer_decay
+        if decay == 1:
+            return None
+        backbone = BACKBONES[self.settings.model.backbone]
+        blocks = backbone.layers_by_block(backbone_of(self.network)).values()
+        return factors_by_depth(variables, list(blocks), decay)
 
     @property
     def part_size(self):

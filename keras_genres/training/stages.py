@@ -1,11 +1,14 @@
 """The stages of a run, from the settings.
 
 Stage 1 trains the head on a frozen backbone, stage 2 the head and the open
-blocks at a lower rate; each has a StepLR of its own.
+blocks at a lower rate; each has a schedule of its own. Gradual unfreezing
+makes a stage of each block that opens.
 
-Source: section 4.3 of Arayıt & Tolga 2025.
+Source: section 4.3 of Arayıt & Tolga 2025; gradual unfreezing is Howard &
+Ruder 2018, arXiv:1801.06146.
 """
 
+import math
 from dataclasses import dataclass
 
 from keras_genres.errors import UserError
@@ -16,6 +19,8 @@ from keras_genres.model.weights import resolve_weights
 PAPER_HEAD_EPOCHS = 10
 PAPER_LEARNING_RATE = 1e-5
 SCRATCH_LEARNING_RATE = 1e-3
+_LOWEST_SHARE = 0.01
+"""Share of the full rate that the cosine falls to."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class Stage:
     """Epochs trained with the same blocks open."""
 
     name: str
-    """`head`, `blocks` or `all`."""
+    """`head`, `blocks` or `all`; `from BLOCK` while only that block and those above are open."""
     first_epoch: int
     """First epoch of the stage, from 0."""
     epochs: int
@@ -80,9 +85,21 @@ def stages(settings):
     if training.head_epochs:
         found.append(Stage("head", 0, training.head_epochs, training.head_learning_rate, ()))
     if blocks and training.epochs:
-        name = "all" if len(blocks) == len(backbone.blocks) else "blocks"
-        rate = training.learning_rate
-        found.append(Stage(name, training.head_epochs, training.epochs, rate, blocks))
+        name = "all" if len(blocks) == len(backbone.block_names) else "blocks"
+        rate, epoch = training.learning_rate, training.head_epochs
+        step = training.gradual_epochs
+        if step:
+            for lowest in range(len(blocks) - 1, 0, -1):
+                found.append(Stage(f"from {blocks[lowest]}", epoch, step, rate, blocks[lowest:]))
+                epoch += step
+        left = training.head_epochs + training.epochs - epoch
+        if left < 1:
+            raise UserError(
+                f"Opening {len(blocks)} blocks one by one every {step} epochs takes "
+                f"{epoch - training.head_epochs} and then some to train them all; "
+                f"training.epochs is {training.epochs}. Raise it, or lower training.gradual_epochs."
+            )
+        found.append(Stage(name, epoch, left, rate, blocks))
     if not found:
         raise UserError(
             "There is no epoch to train: set training.head_epochs, or training.epochs with blocks "
@@ -97,15 +114,31 @@ def stage_at(stages, epoch):
     return [stage for stage in stages if stage.first_epoch <= epoch][-1]
 
 
-def step_learning_rate(stage, epoch, step_epochs, gamma):
-    """Return the StepLR rate of `epoch` (from 0), which lies in `stage`.
+def learning_rate_of(stage, epoch, training):
+    """Return the step size of `epoch` (from 0), which lies in `stage`.
+
+    Args:
+        stage: The `Stage`.
+        epoch: Its number in the run.
+        training: `TrainingSettings`.
 
     Example:
-        >>> stage = Stage("head", 10, 40, 1e-5, ())
-        >>> [step_learning_rate(stage, epoch, 15, 0.5) for epoch in (10, 24, 25, 40)]
+        >>> stage, training = Stage("blocks", 10, 40, 1e-5, ()), TrainingSettings()
+        >>> [learning_rate_of(stage, epoch, training) for epoch in (10, 24, 25, 40)]
         [1e-05, 1e-05, 5e-06, 2.5e-06]
+
+    Source: `step` is `torch.optim.lr_scheduler.StepLR`, which the paper used;
+    `cosine` is Loshchilov & Hutter 2017, arXiv:1608.03983, without restarts.
     """
-    return stage.learning_rate * gamma ** ((epoch - stage.first_epoch) // step_epochs)
+    epoch -= stage.first_epoch
+    warmup = min(training.warmup_epochs, stage.epochs - 1)
+    if epoch < warmup:
+        return stage.learning_rate * (epoch + 1) / (warmup + 1)
+    if training.schedule == "step":
+        return stage.learning_rate * training.gamma ** (epoch // training.step_epochs)
+    done = (epoch - warmup) / (stage.epochs - warmup)
+    share = (1 + math.cos(math.pi * done)) / 2
+    return stage.learning_rate * (_LOWEST_SHARE + (1 - _LOWEST_SHARE) * share)
 
 
 def with_choices(settings, precision, jit, where):

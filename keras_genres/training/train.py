@@ -66,6 +66,7 @@ class Training:
         )
         self.course = Course(job, run.checkpoints, early, self.history, begun)
         self.steps = steps_per_epoch(len(sources["train"]), training.batch_size)
+        self.averaged = callbacks.AverageWeights()
         self.model = None
 
     def begin(self):
@@ -91,6 +92,7 @@ class Training:
             self.course.save()
             return
         except KeyboardInterrupt:
+            self.averaged.put_back()
             # After a second signal the step is torn: then the last checkpoint counts.
             if not self.stop.is_now:
                 with contextlib.suppress(callbacks.Diverged):
@@ -105,6 +107,7 @@ class Training:
             take_back = self._cut_batch
         # Out of the handler, where the error no longer holds what fills the memory.
         self.model = None
+        self.averaged = callbacks.AverageWeights()
         gc.collect()
         take_back()
 
@@ -164,13 +167,15 @@ class Training:
         job, training = self.job, self.job.settings.training
         hooks = [
             *(callbacks.Unfreeze(stage, job.open, job.compile) for stage in stages[1:]),
-            callbacks.StepLR(job.stages, training.step_epochs, training.gamma, self.course.factor),
+            callbacks.StageLR(job.stages, training, self.course.factor),
+            self.averaged,
             callbacks.Validate(
                 lambda model: trainee.score("val", [self.stop]),
                 job.posters.part("val").labels,
                 job.loss,
             ),
             self.course.early,
+            callbacks.PutBack(self.averaged),
             self.history,
             display.Progress(
                 job.stages, self.steps * job.accumulate, job.part_size, step * job.accumulate
