@@ -141,6 +141,22 @@ def test_a_wrong_parameter_is_named(client, query):
     assert answer.status_code == 422 and answer.json()["error"].startswith("top: ")
 
 
+UNKNOWN = {
+    "/v1/explain?genre=Drama": "Unknown parameter 'genre'. Did you mean 'genres'? "
+    "Known here: genres, overlay.",
+    "/v1/predict?top=3&threshold=0.5": "Unknown parameter 'threshold'. Known here: top.",
+    "/v1/predict?Top=3": "Unknown parameter 'Top'. Did you mean 'top'? Known here: top.",
+    "/v1/model?top=3": "Unknown parameter 'top'. Known here: none.",
+}
+
+
+@pytest.mark.parametrize("path", UNKNOWN)
+def test_an_unknown_parameter_is_refused_and_the_known_ones_are_named(client, path):
+    sent = {} if "model" in path else {"files": files(poster(1))}
+    answer = client.request("POST" if sent else "GET", path, **sent)
+    assert (answer.status_code, answer.json()) == (422, {"error": UNKNOWN[path]})
+
+
 def test_unknown_paths_and_methods_are_told_as_json(client):
     assert client.get("/v1/nothing").json() == {"error": "Not Found"}
     answer = client.get("/v1/predict")
@@ -278,8 +294,18 @@ def test_a_map_lies_over_the_whole_poster_however_it_was_fitted(runtime, fit):
 
 def test_explain_takes_one_poster_and_known_genres(client):
     assert client.post("/v1/explain", files=files(poster(1), poster(2))).status_code == 413
-    assert client.post("/v1/explain?genres=Kitchen", files=files(poster(1))).status_code == 422
     assert client.post("/v1/explain", files=files(b"text")).status_code == 422
+    for name in ("Kitchen", "", "x" * 40_000):
+        answer = client.post("/v1/explain", params={"genres": name}, files=files(poster(1)))
+        assert answer.status_code == 422
+        assert answer.json()["error"].startswith("genres: Unknown genre ")
+        assert len(answer.json()["error"]) < 2100
+
+
+def test_genres_are_spelled_as_on_the_command_line(client):
+    query = "genres=hoRRor&genres=science%20fiction&genres=Sci-Fi"
+    told = client.post(f"/v1/explain?{query}", files=files(poster(1))).json()["maps"]
+    assert [each["genre"] for each in told] == ["Horror", "Sci-Fi"]
 
 
 def test_an_exported_model_is_explained_by_occlusion_and_scores_the_same(finished, client):
@@ -335,6 +361,11 @@ def test_openapi_tells_every_status_with_an_example(client):
         assert "example" in content or status == "200"
         assert ("Retry-After" in answer.get("headers", {})) == (status in ("429", "503"))
     assert list(post["requestBody"]["content"]) == ["multipart/form-data"]
+    asked = {each["name"]: each for each in told["paths"]["/v1/explain"]["post"]["parameters"]}
+    assert set(asked) == {"genres", "overlay"}
+    assert asked["genres"]["schema"]["anyOf"][0]["items"]["enum"] == list(GENRES)
+    assert "parameters" not in told["paths"]["/v1/model"]["get"]
+    assert "HTTPValidationError" not in told["components"]["schemas"]
     example = told["components"]["schemas"]["PredictAnswer"]["example"]
     assert json.dumps(example["predictions"][0]["genres"])
     assert set(told["paths"]) == {

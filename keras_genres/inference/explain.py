@@ -101,7 +101,7 @@ def explain(model, poster, out=None, genres=(), top=3, method=None, overwrite=Fa
     """
     from keras_genres.inference.predictor import Predictor
 
-    genres = [_genre(name) for name in genres]
+    genres = [genre_called(name) for name in genres]
     out = Path(f"{Path(poster).stem}-explained" if out is None else out)
     predictor = Predictor.load(model)
     picture = load_picture(poster, predictor.max_megapixels)
@@ -228,6 +228,21 @@ _MEANINGS = {
 }
 
 
+def genre_called(name):
+    """Return the genre that a person means who asks for one, as `find_genre` matches names.
+
+    Raises:
+        UserError: If no genre is called so; it names the nearest one, and all.
+    """
+    genre = find_genre(name)
+    if genre is None:
+        raise UserError(
+            f"Unknown genre {name!r}. Did you mean {nearest_genre(name)!r}? The genres are "
+            f"{', '.join(GENRES)}."
+        )
+    return genre
+
+
 def overlay_name(genre, method):
     """Return the name of the overlay's file of a genre and method."""
     return f"{genre.lower()}-{method}.png"
@@ -240,13 +255,3 @@ def _about(metadata):
         "model_version": metadata.get("tool_version"),
         "tool_version": __version__,
     }
-
-
-def _genre(name):
-    genre = find_genre(name)
-    if genre is None:
-        raise UserError(
-            f"Unknown genre {name!r}. Did you mean {nearest_genre(name)!r}? The genres are "
-            f"{', '.join(GENRES)}."
-        )
-    return genre

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,12 +11,12 @@ from starlette.responses import JSONResponse, Response
 
 from keras_genres import __version__
 from keras_genres.errors import one_line
-from keras_genres.genres import GENRES, NUM_GENRES
 from keras_genres.inference.server import documents
 from keras_genres.inference.server.body import Exchange, read_body, unless_gone
 from keras_genres.inference.server.forms import MultipartForm, UrlForm
 from keras_genres.inference.server.limits import Gone, Refused
 from keras_genres.inference.server.pages import HEADERS, page_routes
+from keras_genres.inference.server.queries import ExplainQuery, NoQuery, PredictQuery
 from keras_genres.inference.server.service import TOO_LARGE
 
 _GONE = 499  # nobody reads it; for the metrics
@@ -84,16 +84,11 @@ class Watched:
 
 def _add_model_routes(api, service):
     @api.post("/v1/predict", **documents.predict(service))
-    async def predict(
-        request: Request,
-        top: Annotated[
-            int | None, Query(ge=1, le=NUM_GENRES, description="Tell only the best scores.")
-        ] = None,
-    ):
+    async def predict(request: Request, query: Annotated[PredictQuery, Query()]):
         service.require_room()
         with service.room.lease() as take:
             uploads = await _read_uploads(request, service, service.limits.posters, take)
-            found = await unless_gone(request, service.predict(uploads, top))
+            found = await unless_gone(request, service.predict(uploads, query.top))
         content = {"predictions": [entry for entry, _ in found]}
         reasons = {reason for _, reason in found}
         if None in reasons:
@@ -105,25 +100,15 @@ def _add_model_routes(api, service):
         return JSONResponse({"error": what} | content, status)
 
     @api.post("/v1/explain", **documents.explain(service))
-    async def explain(
-        request: Request,
-        genres: Annotated[
-            list[Literal[tuple(GENRES)]] | None,
-            Query(max_length=NUM_GENRES, description="Default: those picked, or else the best."),
-        ] = None,
-        overlay: Annotated[
-            bool, Query(description="Whether to draw the map on the poster too.")
-        ] = True,
-    ):
+    async def explain(request: Request, query: Annotated[ExplainQuery, Query()]):
         service.require_room()
         with service.room.lease() as take:
             upload = (await _read_uploads(request, service, 1, take))[0]
-            return JSONResponse(
-                await unless_gone(request, service.explain(upload, genres, overlay))
-            )
+            work = service.explain(upload, query.genres, query.overlay)
+            return JSONResponse(await unless_gone(request, work))
 
     @api.get("/v1/model", **documents.model())
-    async def model():
+    async def model(_: Annotated[NoQuery, Query()]):
         return JSONResponse(service.about())
 
 

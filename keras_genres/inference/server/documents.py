@@ -74,6 +74,13 @@ def model():
         "summary": "Tell the model, its thresholds and the limits",
         "operation_id": "model",
         "response_model": answers.ModelAnswer,
+        "responses": {
+            422: _example(
+                "A parameter, of which there is none here.",
+                {"error": "Unknown parameter 'top'. Known here: none."},
+            )
+            | {"model": answers.ErrorAnswer}
+        },
     }
 
 

@@ -101,7 +101,7 @@ class MultipartForm:
             raise Refused(
                 422,
                 f"The field {field!r} is no file. Posters are sent as files, and options in the "
-                "query, as in /v1/predict?top=5.",
+                "query, as in /v1/predict?top=5 or /v1/explain?genres=Drama.",
                 "not a file",
             )
 
@@ -152,8 +152,8 @@ class UrlForm:
         if not isinstance(urls, list) or not all(map(_is_url, urls)):
             raise Refused(
                 422,
-                'Expected {"urls": ["https://…"]} with http or https addresses of at most '
-                f"{_MOST_URL} characters.",
+                'Expected {"urls": ["https://…"]} and nothing else, with http or https addresses '
+                f"of at most {_MOST_URL} characters. Options stand in the query.",
                 "wrong JSON",
             )
         if len(urls) > self._most:
