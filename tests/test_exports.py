@@ -30,7 +30,13 @@ STEEP = GenreMap("isotonic", 1e-3, -1.0, (-1.0, -0.2, 0.3), (0.5, 0.1, 0.3), (2.
 CALIBRATION = CalibrationMap(
     (GenreMap("platt", 0.8, -0.3), STEEP, *[GenreMap("temperature", 1.7)] * 7, *[GenreMap()] * 10)
 )
-FORMS = (("saved_model", None), ("onnx", None), ("litert", None), ("litert", "float16"))
+FORMS = (
+    ("saved_model", None),
+    ("onnx", None),
+    ("litert", None),
+    ("litert", "float16"),
+    ("litert", "dynamic"),
+)
 
 
 def images_of(count, size=32, dtype=np.uint8):
@@ -82,6 +88,11 @@ def test_genres_without_a_calibration_pass_as_they_are(finished, exported, tmp_p
     both = [open_model(each).score(images_of(5)) for each in (raw, exported["onnx", None])]
     np.testing.assert_array_equal(both[0][:, 9:], both[1][:, 9:])
     assert np.abs(both[0][:, :9] - both[1][:, :9]).max() > 0.1
+
+
+def test_kernels_of_int8_take_a_quarter(exported):
+    sizes = [exported["litert", each].stat().st_size for each in ("dynamic", None)]
+    assert sizes[0] < 0.35 * sizes[1]
 
 
 def test_int8_computes_in_whole_numbers_and_keeps_the_head_in_float(exported):

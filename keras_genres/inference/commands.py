@@ -24,8 +24,8 @@ from keras_genres.options import overwrite_option, print_rows
 )
 @click.option(
     "--quantize",
-    type=click.Choice(["float16", "int8"]),
-    help="For litert: weights of half the size, or computing in whole numbers.",
+    type=click.Choice(["float16", "dynamic", "int8"]),
+    help="For litert: weights of half the size; of a quarter; or computing in whole numbers too.",
 )
 @click.option(
     "--out",
@@ -41,7 +41,7 @@ from keras_genres.options import overwrite_option, print_rows
 @click.option(
     "--most-changed",
     type=click.FloatRange(0, 1),
-    help="For int8: largest share of genre decisions that may differ from Keras's.  "
+    help="For dynamic and int8: largest share of genre decisions that may differ from Keras's.  "
     "[default: 0.06]",
 )
 @click.option(
@@ -65,8 +65,10 @@ def export(model, form, quantize, out, posters, most_changed, is_compared, as_js
         raise click.UsageError("--compare keeps nothing: leave out --out and --overwrite.")
     if quantize and form != "litert":
         raise click.UsageError("--quantize belongs to --format litert.")
-    if most_changed is not None and quantize != "int8" and not is_compared:
-        raise click.UsageError("--most-changed belongs to --quantize int8 and --compare.")
+    if most_changed is not None and quantize not in ("dynamic", "int8") and not is_compared:
+        raise click.UsageError(
+            "--most-changed belongs to --quantize dynamic or int8, or --compare."
+        )
     from keras_genres.inference.find import find_model
     from keras_genres.locks import alone
     from keras_genres.training.start import start_keras

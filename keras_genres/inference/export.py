@@ -34,6 +34,7 @@ ALL = (
     ("onnx", None),
     ("litert", None),
     ("litert", "float16"),
+    ("litert", "dynamic"),
     ("litert", "int8"),
 )
 """Every form with every quantization it has."""
@@ -62,9 +63,9 @@ def export(
         posters: JPEG or PNG files to check on; drawn noise if there are none.
         overwrite: Replace `out` if it is there.
         form: One of `FORMS`.
-        quantize: For LiteRT `float16`, `int8` or `None`.
+        quantize: For LiteRT `float16`, `dynamic`, `int8` or `None`.
         sample: Files that set the scales of `int8`; `posters` if there are none.
-        most_changed: For `int8`, largest share of genre decisions that may differ.
+        most_changed: For `dynamic` and `int8`, largest share of genre decisions that may differ.
 
     Returns:
         The path and its `Parity`.
@@ -88,7 +89,10 @@ def export(
         wanted = [(form, quantize, made)]
         parity = make(model_file, metadata, wanted, posters, sample, most_changed)[-1]
         if parity.fault:
-            raise UserError(f"The {label(form, quantize)} export was not kept: {parity.fault}.")
+            nearer = " --quantize dynamic comes nearer." if quantize == "int8" else ""
+            raise UserError(
+                f"The {label(form, quantize)} export was not kept: {parity.fault}.{nearer}"
+            )
     return out, parity
 
 
@@ -144,7 +148,7 @@ def default_out(model, form, quantize=None):
     Args:
         model: A `Run` or the path of a `.keras` file.
         form: One of `FORMS`.
-        quantize: For LiteRT `float16`, `int8` or `None`.
+        quantize: For LiteRT `float16`, `dynamic`, `int8` or `None`.
     """
     path = Path(os.path.abspath(model.path if isinstance(model, Run) else model))
     name = path.name if isinstance(model, Run) else path.stem

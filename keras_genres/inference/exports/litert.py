@@ -15,10 +15,9 @@ import tensorflow as tf
 from keras_genres.archive import METADATA
 from keras_genres.files import json_text
 from keras_genres.inference.exports.graph import in_float32, trace
+from keras_genres.inference.exports.norms import with_norms_as_products
 from keras_genres.inference.runtimes import open_interpreter
 from keras_genres.model.network import backbone_of
-
-QUANTIZED = ("float16", "int8")
 
 
 def write_litert(network, path, metadata, calibration=None, quantize=None, sample=()):
@@ -30,17 +29,22 @@ def write_litert(network, path, metadata, calibration=None, quantize=None, sampl
         path: File to write.
         metadata: What the model tells about itself.
         calibration: A `CalibrationMap` to put into the graph, or `None`.
-        quantize: `None`, `float16` to store weights in half the bytes, or
-            `int8` to compute in whole numbers too, all but the head.
+        quantize: `None`; `float16` to store weights in half the bytes; `dynamic`
+            to store kernels in a quarter, with what they are multiplied by
+            scaled poster by poster; or `int8` to compute in whole numbers
+            throughout, all but the head, on scales that are set beforehand.
         sample: For `int8`, posters whose numbers in each layer set the scales
             of the whole numbers, uint8 array `(N, height, width, 3)`.
     """
     module = tf.Module()
     module.weights = [variable.value for variable in in_float32(network).variables]
+    if quantize == "int8":
+        network = with_norms_as_products(network)
     module.score = trace(network, calibration, batch=1)
     converter = _converter(module)
-    if quantize == "float16":
+    if quantize in ("float16", "dynamic"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantize == "float16":
         converter.target_spec.supported_types = [tf.float16]
     Path(path).write_bytes(converter.convert())
     if quantize == "int8":

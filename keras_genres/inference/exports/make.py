@@ -31,7 +31,7 @@ def make(model_file, metadata, wanted, posters=(), sample=(), most_changed=MOST_
             folder that is there for `saved_model`, a file for the others.
         posters: Files to compare on; drawn noise if there are none.
         sample: Files that set the scales of `int8`; those to compare on if there are none.
-        most_changed: For `int8`, largest share of changed genre decisions.
+        most_changed: For `dynamic` and `int8`, largest share of changed genre decisions.
 
     Returns:
         A `Parity` for Keras itself and for each export. One with a fault is
