@@ -269,6 +269,13 @@ def scored(tmp_path):
     return Run.open(run.path)
 
 
+def test_a_report_says_whose_scores_and_thresholds_it_shows(scored):
+    said = "the network's own. The models of the run give calibrated ones"
+    assert said in call("report", scored.path).stderr
+    call("calibrate", scored.path, "--undo")
+    assert said not in call("report", scored.path).stderr
+
+
 def test_the_command_calibrates_and_undoes(scored):
     done = call("calibrate", scored.path, "--format", "csv")
     assert done.exit_code == 0, done.output

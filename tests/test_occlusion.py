@@ -65,7 +65,7 @@ def test_the_model_gets_small_batches_of_the_posters_kind():
     np.testing.assert_array_equal(score.seen[0][0], red(20, 12))
 
 
-@pytest.mark.parametrize("fill, colour", [("gray", (128, 128, 128)), ("mean", (255, 0, 0))])
+@pytest.mark.parametrize("fill, colour", [("grey", (128, 128, 128)), ("mean", (255, 0, 0))])
 def test_what_hides(fill, colour):
     score = Counting()
     image = red(16, 16)
@@ -102,7 +102,7 @@ def test_scores_of_exactly_0_and_1_have_a_finite_loss():
         ({"positions": 65}, "positions"),
         ({"patch": 0}, "patch"),
         ({"patch": 1.5}, "patch"),
-        ({"fill": "blue"}, "gray, mean"),
+        ({"fill": "blue"}, "grey, mean"),
         ({"unit": "percent"}, "logit, score"),
         ({"batch_size": 0}, "batch_size"),
     ],

@@ -130,6 +130,13 @@ def test_a_shard_without_posters_is_a_table_without_rows(predict, many):
     assert sorted(len(rows_of(f"{part}.csv")) for part in (1, 2)) == [0, 1]
 
 
+def test_the_star_of_a_table_is_explained(predict, many):
+    result = predict(many, "--top", "3")
+    assert "*" in result.stdout and "*: the score reaches" in result.stderr
+    assert "*:" not in predict(many).stderr
+    assert "*:" not in predict(many, "--top", "3", "--format", "csv").stderr
+
+
 def test_flip_changes_scores_a_little(predict, many):
     plain, flipped = (
         json.loads(predict(many / "p000.jpg", "--format", "jsonl", *tta).stdout)["scores"]

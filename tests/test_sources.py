@@ -99,7 +99,7 @@ def test_a_csv_may_name_urls_and_absolute_paths(posters):
 
 
 def test_more_rows_than_are_looked_at_for_the_folder_are_all_there(posters):
-    rows = [("path",), *((f"p{number}.jpg",) for number in range(450))]
+    rows = [("path",), ("posters/p000.jpg",), *((f"p{number}.jpg",) for number in range(450))]
     assert names(write_table("films.csv", rows)) == [name for (name,) in rows[1:]]
 
 
@@ -187,3 +187,32 @@ def test_what_does_not_fit_is_told_before_anything_is_read(posters, sources, opt
     write_table("films.csv", [("a", "b"), ("1", "2")])
     with pytest.raises(UserError, match=said):
         Sources(sources, **options)
+
+
+def test_a_folder_that_is_not_there_is_told_with_the_one_that_is(posters):
+    with pytest.raises(UserError, match=r"no file or folder postres\. Did you mean posters\?"):
+        Sources(["posters/p000.jpg", "postres"])
+    with pytest.raises(UserError, match=r"no file or folder posters/mroe/\. Did you mean .*more"):
+        Sources(["posters/mroe/"])
+    with pytest.raises(UserError, match=r"There is no file or folder none/at/all\.$"):
+        Sources(["none/at/all"])
+    found = list(Sources(["posters/p009.jpg", "posters/p000.jpg"]))
+    assert [each.name for each in found] == ["posters/p009.jpg", "posters/p000.jpg"]
+    assert reason(found[0]) == "missing"
+
+
+def test_a_csv_of_posters_elsewhere_is_told_to_name_their_folder(posters):
+    rows = [["filename"], *[[f"p00{number}.jpg"] for number in range(3)]]
+    table = write_table("films.csv", rows)
+    with pytest.raises(
+        UserError, match=r"none of the first 3 posters that films\.csv names\. .*--im"
+    ):
+        Sources([table])
+    assert names(table, images="posters") == ["p000.jpg", "p001.jpg", "p002.jpg"]
+    with pytest.raises(UserError, match="posters/more has none of the first 3"):
+        Sources([table], images="posters/more")
+    # One that is there, or a URL, and the others are rows with their errors.
+    write_table("films.csv", [*rows, ["posters/p000.jpg"]])
+    assert len(names("films.csv")) == 4
+    write_table("films.csv", [*rows, ["https://example.org/a.jpg"]])
+    assert len(names("films.csv")) == 4

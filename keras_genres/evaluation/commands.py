@@ -138,6 +138,11 @@ def report(run, folder, html, columns, duplicates, form):
         settle_leftovers(run.path)
         made = write_report(run, posters, columns, html, duplicates, _note)
     click.echo(format_report(made, form))
+    if made.calibration is not None:
+        _note(
+            "scores and thresholds here are the network's own. The models of the run give "
+            "calibrated ones, and pick the same genres."
+        )
     if html:
         click.echo(f"Page: {run.report / 'report.html'}", err=True)
 

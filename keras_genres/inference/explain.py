@@ -224,7 +224,7 @@ def to_dict(found):
 
 _MEANINGS = {
     "gradcam": "Grad-CAM on the last feature map, of the logit; each map divided by its peak",
-    "occlusion": "loss of the logit where a gray patch of a quarter each way hides the poster",
+    "occlusion": "loss of the logit where a grey patch of a quarter each way hides the poster",
 }
 
 

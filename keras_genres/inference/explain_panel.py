@@ -46,8 +46,9 @@ def panel(found, picture, overlays, name, model, backbone):
     ]
     note = _LINE_INCHES + 0.04
     step = _CAPTION + len(overlays) * (height + note) + 0.12
-    methods = " and ".join(TITLES[method] for method in overlays)
-    about = f"{clean_text(model)} ({clean_text(backbone)}), {methods}"
+    methods = "Grad-CAM and occlusion" if len(overlays) > 1 else TITLES[next(iter(overlays))]
+    about = clean_text(model) + ("" if model == backbone else f" ({clean_text(backbone)})")
+    about += f", {methods}"
     subtitle = [
         [shorten(about, 7.7, 8.5)],
         [

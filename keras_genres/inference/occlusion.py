@@ -12,10 +12,10 @@ import numpy as np
 
 from keras_genres.genres import NUM_GENRES, genre_columns
 
-FILLS = ("gray", "mean")
+FILLS = ("grey", "mean")
 UNITS = ("logit", "score")
 _MOST_POSITIONS = 64
-_GRAY = 127.5
+_GREY = 127.5
 _LOWEST_SCORE = 1e-7
 
 
@@ -26,7 +26,7 @@ def occlusion(
     *,
     positions=9,
     patch=0.25,
-    fill="gray",
+    fill="grey",
     unit="logit",
     batch_size=16,
 ):
@@ -42,7 +42,7 @@ def occlusion(
         genres: Names of genres, or their columns in the scores.
         positions: Places of the patch each way, at most 64.
         patch: Height and width of the patch, as a share of the poster's.
-        fill: What hides: `gray`, or the poster's `mean` colour.
+        fill: What hides: `grey`, or the poster's `mean` colour.
         unit: Whether a difference of the `logit` or of the `score` is returned.
             Far from 0.5 scores hardly move and logits do.
         batch_size: Posters that `score` gets at a time, at most.
@@ -60,7 +60,7 @@ def occlusion(
     _require(image, positions, patch, fill, unit, batch_size)
     rows, row_shares = _patches(image.shape[0], positions, patch)
     sides, side_shares = _patches(image.shape[1], positions, patch)
-    colour = np.full(3, _GRAY) if fill == "gray" else image.mean(axis=(0, 1), dtype="float64")
+    colour = np.full(3, _GREY) if fill == "grey" else image.mean(axis=(0, 1), dtype="float64")
     colour = np.rint(colour).astype(image.dtype)
     hidden = [None, *itertools.product(rows, sides)]  # first the whole poster
     found = []

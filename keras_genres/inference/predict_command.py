@@ -125,6 +125,8 @@ def _run(model, sources, out, form, resume, overwrite, **options):
         overwrite=overwrite,
         note=note,
     )
+    if done.good and options["top"] and (form or format_of(out)) == "table":
+        note("*: the score reaches the genre's threshold")
     if done.new:
         note(progress_of(done.rows, done.good, done.new, done.seconds))
         if out:

@@ -5,6 +5,7 @@ a list on stdin, or a URL. Names are gone through as they are needed; of a
 folder or pattern they stand in memory once, packed.
 """
 
+import difflib
 import glob
 import hashlib
 import os
@@ -26,6 +27,8 @@ from keras_genres.inference.fetching import fetch, is_url
 NO_POSTERS = (".csv", ".json", ".jsonl", ".md", ".parquet", ".tsv", ".txt", ".xml", ".yaml")
 """Endings of files in a folder that are left out: lists and notes beside the posters."""
 _MOST_LINE = 2**16
+_LOOKED_AT = 200
+"""Rows of a CSV that tell which folder its files are in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,8 @@ class Sources:
         stdin: Binary file that `-` reads.
 
     Raises:
-        UserError: If a CSV has no such column, or options do not fit the sources.
+        UserError: If a CSV has no such column or names posters of another folder,
+            a folder is not there, or options do not fit the sources.
 
     Example:
         >>> for poster in Sources(["posters/", "https://example.org/a.jpg"]):
@@ -90,8 +94,11 @@ class Sources:
         self._follows = follow_links
         self._fetch = fetch
         self._stdin = stdin
+        for source in self._sources:
+            if self._reader(source) == self._one:
+                _require_there(source)
         for table in tables:
-            self._column_of(table, self._header(table))
+            self._require_posters(table, self._column_of(table, self._header(table)))
 
     def __iter__(self):
         for source in self._sources:
@@ -133,8 +140,7 @@ class Sources:
         if is_url(name):
             yield Found(name, partial(self._fetch, name))
         else:
-            # Tables written on Windows part folders by the other stroke.
-            path = name if folder is None else os.path.join(folder, name.replace("\\", "/"))
+            path = name if folder is None else _joined(folder, name)
             yield Found(name, partial(read_file, name, path), path=path)
 
     def _in_list(self, _):
@@ -209,7 +215,7 @@ class Sources:
     def _in_table(self, path):
         rows = read_rows(path)
         at = self._column_of(path, next(rows))
-        first = list(islice(rows, 200))
+        first = list(islice(rows, _LOOKED_AT))
         names = [row[at].strip() for row in first if at < len(row)]
         folder = str(images_folder(Path(path), self._images, names))
         for row in chain(first, rows):
@@ -221,6 +227,18 @@ class Sources:
             yield from self._one(name, folder)
         elif any(row):
             yield Found("", partial(_raise, "", "missing", "an empty cell"))
+
+    def _require_posters(self, path, at):
+        """Refuse a CSV when the folder is a wrong one: then every row would be an error."""
+        rows = islice(read_rows(path), 1, 1 + _LOOKED_AT)
+        names = [row[at].strip() for row in rows if at < len(row)]
+        folder = images_folder(Path(path), self._images, names)
+        found = [is_url(name) or _is_there(folder, name) for name in names if name]
+        if found and not any(found):
+            raise UserError(
+                f"{folder} has none of the first {len(found)} posters that {path} names. Name "
+                "their folder with --images."
+            )
 
     def _header(self, path):
         try:
@@ -236,6 +254,32 @@ class Sources:
                 return keys.index(key)
         what = "no column of file names" if self._column is None else f"no column {self._column!r}"
         raise UserError(f"{path} has {what}; name one with --column. It has {', '.join(header)}.")
+
+
+def _joined(folder, name):
+    # Tables written on Windows part folders by the other stroke.
+    return os.path.join(folder, name.replace("\\", "/"))
+
+
+def _is_there(folder, name):
+    try:
+        return os.path.lexists(_joined(folder, name))
+    except ValueError:  # a zero byte
+        return False
+
+
+def _require_there(source):
+    """Refuse what was meant for a folder and is not there; a file that is missing is a row."""
+    if is_url(source) or os.path.lexists(source) or os.path.splitext(source)[1]:
+        return
+    above, name = os.path.split(source.rstrip(os.sep))
+    try:
+        beside = os.listdir(above or os.curdir)
+    except OSError:
+        beside = []
+    near = difflib.get_close_matches(name, beside, n=1)
+    hint = f" Did you mean {os.path.join(above, near[0])}?" if near else ""
+    raise UserError(f"There is no file or folder {source}.{hint}")
 
 
 def shard_of(name, shards):

@@ -19,7 +19,7 @@ def decode_poster(data, height, width, fit="squeeze"):
     Pillow gives, where TensorFlow's default differs by a few levels.
 
     Args:
-        data: Scalar string tensor: the bytes of a JPEG or PNG file. Gray is
+        data: Scalar string tensor: the bytes of a JPEG or PNG file. Grey is
             expanded to RGB; alpha is dropped, 16 bits become 8. (`data
             prepare` has turned such files into plain RGB beforehand.)
         height: Rows of the result in pixels.
