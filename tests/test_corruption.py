@@ -27,6 +27,7 @@ READS = {
     "report": REPORTED,
     "report --html": REPORTED,
     "thresholds": {*REPORTED, "model.keras", METADATA} - {"thresholds.json"},
+    "calibrate": {*REPORTED, "model.keras", METADATA},
     "compare": REPORTED,
     "export": {*ABOUT, "predictions/val.npz", "thresholds.json", "model.keras"},
     "experiment status": STATUS,
@@ -37,6 +38,7 @@ WRITES = {
     "report": {"report/", "MODEL_CARD.md"},
     "report --html": {"report/", "MODEL_CARD.md"},
     "thresholds": {"report/", "MODEL_CARD.md", "thresholds.json", "model.keras", METADATA},
+    "calibrate": {"report/", "MODEL_CARD.md", "calibration.json", "saved_model/", "model.keras"},
     "export": {"saved_model/", "model.keras"},
 }
 """Command -> files it makes anew, and reads again when they are made."""

@@ -98,6 +98,19 @@ def test_a_model_without_posters_is_compared_without_int8(finished, tmp_path):
     ]
 
 
+def test_what_a_killed_export_left_is_removed_and_nothing_else(finished, tmp_path):
+    out = tmp_path / "mine.onnx"
+    killed, other, beside = (tmp_path / f".mine.onnx.{end}" for end in ("ab12", "cd34", "txt"))
+    killed.mkdir()
+    (killed / "mine.onnx").touch()
+    other.mkdir()
+    (other / "notes.txt").touch()
+    beside.touch()
+    export(finished, out, form="onnx")
+    assert out.exists() and not killed.exists()
+    assert (other / "notes.txt").exists() and beside.exists()
+
+
 def call(*args):
     return CliRunner().invoke(main, [str(arg) for arg in ("export", *args)])
 

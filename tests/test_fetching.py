@@ -125,6 +125,24 @@ def test_the_connection_goes_to_the_address_that_was_checked(monkeypatch):
     assert looked_up == ["posters.example"]
 
 
+def test_a_name_that_is_not_looked_up_in_time_is_given_up(monkeypatch):
+    asked, over = [], threading.Event()
+
+    def look_up(host, port, **_):
+        asked.append(host)
+        over.wait(30)
+        raise OSError
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    try:
+        with pytest.raises(PictureError) as caught:
+            fetch("http://slow.example/a.jpg", seconds=0.2)
+    finally:
+        over.set()
+    assert asked == ["slow.example"]
+    assert (caught.value.reason, caught.value.detail) == ("not fetched", "not there after 0.2 s")
+
+
 def test_redirects_end():
     with server(lambda handler: reply(handler, status=302, Location="/again")) as url:
         assert refusal(url, allow_private=True) == ("not fetched", "more than 5 redirects")

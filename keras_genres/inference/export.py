@@ -5,8 +5,10 @@ Keras before it is put there.
 """
 
 import contextlib
+import glob
 import importlib.util
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -185,13 +187,19 @@ def _scratch(out, form, overwrite):
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"Cannot make {out}: {error.strerror}. Choose another --out.") from None
-    with (
-        alone(out),
-        tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder,
-    ):
-        made = Path(folder) / out.name
-        yield made
-        with open(made, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(made, out)
-        sync_folder(out.parent)
+    with alone(out):
+        _sweep(out)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
+            made = Path(folder) / out.name
+            yield made
+            with open(made, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(made, out)
+            sync_folder(out.parent)
+
+
+def _sweep(out):
+    """Remove what exports to the same place left that were killed."""
+    for folder in out.parent.glob(f".{glob.escape(out.name)}.*"):
+        if folder.is_dir() and set(os.listdir(folder)) <= {out.name}:
+            shutil.rmtree(folder)

@@ -20,7 +20,7 @@ from keras_genres.data.bounded import one_line_of
 from keras_genres.data.quality import PictureError
 
 SECONDS = 20.0
-"""Most time for one poster, redirects and all, once its name is looked up."""
+"""Most time for one poster, with looking up its name and all redirects."""
 MOST_MB = 32.0
 """Most size of one poster in MB."""
 _MOST_REDIRECTS = 5
@@ -43,8 +43,7 @@ def fetch(url, allow_private=False, seconds=SECONDS, most_mb=MOST_MB):
         url: `http://…` or `https://…`, without user and password.
         allow_private: Also connect to addresses that are not public, such as
             those of this machine and its network.
-        seconds: Most time for all of it; looking up a name is left to the
-            system and its own time-out.
+        seconds: Most time for all of it.
         most_mb: Most size in MB.
 
     Raises:
@@ -71,7 +70,7 @@ def _get(url, allow_private, deadline, most_mb):
     """Return `(bytes, None)`, or `(None, URL)` of what it leads to."""
     scheme, host, port, target = _parts(url)
     try:
-        family, address = _look_up(host, port, allow_private)
+        family, address = _look_up(host, port, allow_private, deadline.left)
         with contextlib.closing(_Connection(scheme, host, port, deadline)) as connection:
             connection.connect_to(family, address)
             connection.request("GET", target, headers=_HEADERS)
@@ -136,13 +135,35 @@ def _parts(url):
     return scheme, host, port, target
 
 
-def _look_up(host, port, allow_private):
+def _look_up(host, port, allow_private, seconds):
     """Return `(family, address)` to connect to, the first that is allowed."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = _addresses(host, port, seconds)
     for family, _, _, _, address in found:
         if allow_private or is_public(address[0]):
             return family, address
     raise _Refused("address not allowed", f"{found[0][4][0]} is not public")
+
+
+def _addresses(host, port, seconds):
+    """Return what `socket.getaddrinfo` does, which itself knows no time-out."""
+    answers = []
+
+    def ask():
+        try:
+            answers.append((socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), None))
+        except Exception as error:  # a host it cannot write is a UnicodeError
+            answers.append((None, error))
+
+    # A daemon: one that still waits does not keep the process from its end.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not answers:
+        raise TimeoutError(f"{host} was not looked up in {seconds:.1f} s")
+    found, error = answers[0]
+    if error is not None:
+        raise error
+    return found
 
 
 def is_public(address):
