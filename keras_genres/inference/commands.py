@@ -42,7 +42,7 @@ from keras_genres.options import overwrite_option, print_rows
     "--most-changed",
     type=click.FloatRange(0, 1),
     help="For dynamic and int8: largest share of genre decisions that may differ from Keras's.  "
-    "[default: 0.06]",
+    "[default: 0.1]",
 )
 @click.option(
     "--compare",

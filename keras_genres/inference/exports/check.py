@@ -26,9 +26,10 @@ ONNX Runtime and LiteRT add up in another order than TensorFlow: 4e-6 was seen o
 trained networks, 1.3e-4 of a fresh InceptionV3. float16 keeps 11 bits of a weight."""
 REDUCED_TOLERANCE = 2e-2
 """The same for a network of bfloat16 or float16, which keep 8 and 11 bits."""
-MOST_CHANGED = 0.06
+MOST_CHANGED = 0.1
 """For kernels of int8, whose scores differ by design: largest share of changed genre decisions,
-unless the user says another. A MobileNetV2 had 5%, and the same macro F1 on test."""
+unless the user says another. On test a MobileNetV2 had 5 % and the same macro F1, a DenseNet121
+8 % and 0.009 less; at 19 % another one's had fallen by a third."""
 BATCH = 16
 _ROUNDING = 1e-5  # of a calibration in float32
 
