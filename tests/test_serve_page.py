@@ -265,6 +265,20 @@ def test_a_hostile_name_is_text(opened):
     assert page.locator("img[onerror]").count() == 0
 
 
+def test_on_a_phone_the_error_of_a_bad_file_is_in_sight(opened):
+    page = opened(360, 740, has_touch=True)
+    choose(page, poster(1), b"text")
+    page.locator(".card").nth(1).tap()
+    page.locator("#error", has_text="not an image").wait_for()
+    for bottom in (False, True):
+        page.evaluate("(bottom) => scrollTo(0, bottom ? document.body.scrollHeight : 0)", bottom)
+        box = page.locator("#error").bounding_box()
+        seen = page.evaluate(
+            "([x, y]) => document.elementFromPoint(x, y)?.id", [box["x"] + 5, box["y"] + 5]
+        )
+        assert seen == "error"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone_in_both_schemes(opened, scheme, tmp_path):
     page = opened(360, 740, color_scheme=scheme, has_touch=True)
