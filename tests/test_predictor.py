@@ -64,11 +64,12 @@ def test_path_bytes_picture_and_array_are_the_same_poster(predictor, paths):
     assert [each.source for each in got] == [paths[0], "#1", "#2", "#3", "#4", "#5"]
 
 
-@pytest.mark.parametrize("kind", [str, bytes, Image.Image])
+@pytest.mark.parametrize("kind", [str, bytes, Image.Image, np.ndarray])
 def test_one_poster_needs_no_list(predictor, paths, kind):
     with open(paths[0], "rb") as file:
         data = file.read()
-    poster = {str: paths[0], bytes: data, Image.Image: Image.open(paths[0])}[kind]
+    image = Image.open(paths[0])
+    poster = {str: paths[0], bytes: data, Image.Image: image, np.ndarray: np.asarray(image)}[kind]
     (got,) = predictor.predict(poster)
     assert got.error is None
 

@@ -137,7 +137,8 @@ class Predictor:
         Returns:
             List of `Prediction`; a poster that cannot be read has an `error`.
         """
-        if isinstance(posters, (str, Path, bytes, Image.Image)):
+        is_array = isinstance(posters, np.ndarray) and posters.ndim == 3
+        if is_array or isinstance(posters, (str, Path, bytes, Image.Image)):
             posters = [posters]
         return list(self.stream(posters, top=top, tta=tta))
 
