@@ -9,6 +9,7 @@ from keras_genres.errors import UserError
 from keras_genres.genres import GENRES
 from keras_genres.inference.outputs import format_of, header_of, line_of, write_parquet
 from keras_genres.inference.predictor import Prediction
+from keras_genres.inference.sources import Sources
 
 SCORES = np.linspace(0.05, 0.95, 19, dtype=np.float32)[::-1]
 GOOD = Prediction("a.jpg", GENRES[:2], dict(zip(GENRES, map(float, SCORES), strict=True)))
@@ -76,11 +77,34 @@ def test_hostile_names_stay_in_their_line(form):
         line.encode("utf-8")
         if form == "csv":
             (row,) = csv.reader(io.StringIO(line))
-            assert row[0].startswith("'=cmd") and len(row) == 22
+            assert row[0].startswith("./=cmd") and len(row) == 22
+            assert not row[-1] or row[-1].startswith("no ")
         else:
             assert line.count("\n") == 1 and "\x1b" not in line
         if form == "jsonl":
             assert json.loads(line)["source"] == name.replace("\udcff", "\\xff")
+
+
+NAMES = ["a; -b.jpg", "=a.jpg", ' "@a.jpg', "\t;+a.jpg", "'=a.jpg", "a\r=b\n.jpg", 'a";=b.jpg']
+
+
+@pytest.mark.parametrize("name", [*NAMES, "a, b;c.jpg", "a\rb.jpg", "-5"])
+def test_names_in_a_csv_lead_to_their_files(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    picture = tmp_path / name
+    picture.write_bytes(b"x")
+    line = line_of("csv", Prediction(name, (), GOOD.scores))
+    (tmp_path / "out.csv").write_text(header_of("csv") + line, newline="")
+    (found,) = Sources(["out.csv"], column="source")
+    assert found.read() == b"x" and found.name.removeprefix("./") == name
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("parting", [",", ";", "\t"])
+def test_no_part_of_a_name_is_a_formula_wherever_cells_are_parted(name, parting):
+    line = line_of("csv", Prediction(name, (), {}, f"no {name}"))
+    for row in csv.reader(io.StringIO(line, newline=""), delimiter=parting):
+        assert all(cell.lstrip(' "')[:1] not in ("=", "+", "-", "@") or not cell for cell in row)
 
 
 def test_the_ending_of_a_file_says_its_form():

@@ -69,8 +69,18 @@ def test_a_file_and_a_missing_file_are_a_poster_each(posters):
 def test_a_pattern_names_files_in_order(posters):
     assert names("posters/**/*.jpg") == ALL
     assert names("posters/p00[12].jpg") == ALL[3:]
-    (none,) = Sources(["posters/*.webp"])
-    assert (none.name, reason(none)) == ("posters/*.webp", "missing")
+
+
+def test_a_pattern_of_no_file_is_told_with_the_folder_that_is_there(posters):
+    for pattern, said in [
+        ("posters/*.webp", r"No file is of the pattern posters/\*\.webp\.$"),
+        ("posters/mo?e", "No file is of"),  # a folder is none
+        ("postres/*.jpg", r"Did you mean posters/\*\.jpg\?$"),
+        ("posters/mroe/**/*.jpg", r"Did you mean posters/more/\*\*/\*\.jpg\?$"),
+        ("none/*.jpg", r"\*\.jpg\.$"),
+    ]:
+        with pytest.raises(UserError, match=said):
+            Sources(["posters/p000.jpg", pattern])
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_a_file(posters):

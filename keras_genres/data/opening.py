@@ -106,7 +106,7 @@ class Tree:
         except (OSError, ValueError) as error:
             raise Unusable("unreadable", _why(error)) from None
         if path != self._folder and not path.startswith(os.path.join(self._folder, "")):
-            raise Unusable("link to outside", f"leads to {path}; --follow-links allows it")
+            raise Unusable("link to outside", f"leads to {path}, --follow-links allows it")
         return path
 
 

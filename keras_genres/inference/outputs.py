@@ -1,7 +1,8 @@
 """Predictions as text lines or a Parquet file.
 
 Names are a stranger's text: no cell of a CSV is a formula, and no line of a
-table moves a cursor. Scores have as many digits as tell a float32 exactly.
+table moves a cursor. A name in a CSV still leads to its file. Scores have as
+many digits as tell a float32 exactly.
 """
 
 import csv
@@ -77,14 +78,32 @@ def _cells(prediction, top):
         best = itertools.islice(scores.items(), top)
         cells = [cell for genre, score in best for cell in (genre, _short(score))]
         cells += [""] * (2 * min(top, len(GENRES)) - len(cells))
-    name, error = _text(prediction.source), _text(prediction.error or "")
-    return _csv_line([escape(name), "|".join(prediction.genres), *cells, escape(error)])
+    error = escape(_text(prediction.error or ""))
+    line = _csv_line(["|".join(prediction.genres), *cells, error])
+    return f"{_first_cell(_text(prediction.source))},{line}"
+
+
+def _first_cell(name):
+    """Return the cell of a name, which reads back as a path of the same file.
+
+    `escape` would put an apostrophe into names with a `;` before a sign. In
+    quotes at the very beginning of a line a `;` parts no cell, in whatever
+    country, and `./` before a sign that begins a formula keeps it a path.
+    """
+    escaped = escape(name)
+    if escaped == name:
+        return _csv_line([name]).removesuffix("\n")
+    if escaped.startswith("'") and not name.startswith("'"):
+        name = f"./{name}"
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def _csv_line(cells):
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
+    # A carriage return in a cell is put in quotes only where lines end in one.
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _table_line(prediction, top):

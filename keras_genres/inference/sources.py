@@ -64,7 +64,8 @@ class Sources:
 
     Raises:
         UserError: If a CSV has no such column or names posters of another folder,
-            a folder is not there, or options do not fit the sources.
+            a folder is not there, no file is of a pattern, or options do not
+            fit the sources.
 
     Example:
         >>> for poster in Sources(["posters/", "https://example.org/a.jpg"]):
@@ -95,7 +96,7 @@ class Sources:
         self._fetch = fetch
         self._stdin = stdin
         for source in self._sources:
-            if self._reader(source) == self._one:
+            if self._reader(source) in (self._one, self._in_pattern):
                 _require_there(source)
         for table in tables:
             self._require_posters(table, self._column_of(table, self._header(table)))
@@ -204,11 +205,8 @@ class Sources:
 
     def _in_pattern(self, pattern):
         names = Texts()
-        for name in glob.iglob(pattern, recursive=True):
-            if not os.path.isdir(name):
-                names.append(name)
-        if not len(names):
-            yield Found(pattern, partial(_raise, pattern, "missing", "no file is of this pattern"))
+        for name in _files_of(pattern):
+            names.append(name)
         for name in _sorted(names):
             yield from self._one(name)
 
@@ -268,18 +266,38 @@ def _is_there(folder, name):
         return False
 
 
+def _files_of(pattern):
+    return (name for name in glob.iglob(pattern, recursive=True) if not os.path.isdir(name))
+
+
 def _require_there(source):
-    """Refuse what was meant for a folder and is not there; a file that is missing is a row."""
-    if is_url(source) or os.path.lexists(source) or os.path.splitext(source)[1]:
+    """Refuse a pattern of no file, and what was meant for a folder and is not there.
+
+    A file that is missing is a row.
+    """
+    if is_url(source) or os.path.lexists(source):
         return
-    above, name = os.path.split(source.rstrip(os.sep))
-    try:
-        beside = os.listdir(above or os.curdir)
-    except OSError:
-        beside = []
-    near = difflib.get_close_matches(name, beside, n=1)
-    hint = f" Did you mean {os.path.join(above, near[0])}?" if near else ""
-    raise UserError(f"There is no file or folder {source}.{hint}")
+    if glob.has_magic(source):
+        if next(_files_of(source), None) is None:
+            raise UserError(f"No file is of the pattern {source}.{_did_you_mean(source)}")
+    elif not os.path.splitext(source)[1]:
+        raise UserError(f"There is no file or folder {source}.{_did_you_mean(source)}")
+
+
+def _did_you_mean(source):
+    """Return ` Did you mean …?` for what stands where the first part of a path is missing."""
+    parts = Path(source).parts
+    for number, name in enumerate(parts):
+        above = Path(*parts[:number])
+        if glob.has_magic(name):
+            break
+        if not os.path.lexists(above / name):
+            try:
+                near = difflib.get_close_matches(name, os.listdir(above), n=1)
+            except OSError:
+                break
+            return f" Did you mean {above.joinpath(*near, *parts[number + 1 :])}?" if near else ""
+    return ""
 
 
 def shard_of(name, shards):
