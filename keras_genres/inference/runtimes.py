@@ -19,6 +19,7 @@ from keras_genres.calibration_map import CalibrationMap
 from keras_genres.errors import UserError
 from keras_genres.files import parse_json
 from keras_genres.genres import GENRES, NUM_GENRES
+from keras_genres.quiet import held_stderr
 
 
 class Runtime:
@@ -199,10 +200,10 @@ def open_interpreter(path):
         except ImportError:
             raise UserError(f"{path} needs LiteRT: pip install 'keras-genres[litert]'") from None
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), held_stderr("INFO: "):  # how it places operations
             warnings.simplefilter("ignore")  # TensorFlow's own interpreter says it is old
             interpreter = Interpreter(str(path), num_threads=os.cpu_count())
-        interpreter.allocate_tensors()
+            interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise _damaged(path, error) from None
     return interpreter

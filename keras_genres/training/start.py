@@ -4,9 +4,9 @@ import importlib
 import importlib.util
 import os
 import sys
-import tempfile
 
 from keras_genres.errors import UserError
+from keras_genres.quiet import held_stderr
 
 
 def start_keras():
@@ -29,21 +29,9 @@ def start_keras():
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors come as exceptions
     _keep_memory()
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            for name in ("tensorflow", "keras"):
-                importlib.import_module(name)
-        except BaseException:
-            os.dup2(stderr, 2)
-            held.seek(0)
-            os.write(2, held.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
+    with held_stderr():
+        for name in ("tensorflow", "keras"):
+            importlib.import_module(name)
 
 
 def _keep_memory():

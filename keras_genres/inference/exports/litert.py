@@ -18,6 +18,7 @@ from keras_genres.inference.exports.graph import in_float32, trace
 from keras_genres.inference.exports.norms import with_norms_as_products
 from keras_genres.inference.runtimes import open_interpreter
 from keras_genres.model.network import backbone_of
+from keras_genres.quiet import held_stderr
 
 
 def write_litert(network, path, metadata, calibration=None, quantize=None, sample=()):
@@ -46,9 +47,10 @@ def write_litert(network, path, metadata, calibration=None, quantize=None, sampl
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantize == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    Path(path).write_bytes(converter.convert())
-    if quantize == "int8":
-        Path(path).write_bytes(_in_int8(_converter(module), sample, _tail(path, network)))
+    with held_stderr():  # the converter tells its own settings; errors come as exceptions
+        Path(path).write_bytes(converter.convert())
+        if quantize == "int8":
+            Path(path).write_bytes(_in_int8(_converter(module), sample, _tail(path, network)))
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(zipfile.ZipInfo(METADATA), json_text(metadata))  # a fixed date
 
