@@ -58,6 +58,8 @@ def test_both_methods_side_by_side(finished, poster, tmp_path):
         assert row["given"] == (row["score"] >= row["threshold"])
         assert np.shape(row["gradcam"]) == (2, 2) and np.shape(row["occlusion"]) == (9, 9)
         assert row["agreement"] is None or -1 <= row["agreement"] <= 1
+        odds = np.array([row[name] / (1 - row[name]) for name in ("score", "covered_score")])
+        assert np.log(odds[0] / odds[1]) == pytest.approx(np.max(row["occlusion"]), abs=1e-3)
         assert f"{row['genre']:<13}" in done.stdout
     with Image.open(poster) as image, Image.open(out / f"{names[0].lower()}-gradcam.png") as laid:
         assert laid.size == image.size
@@ -132,6 +134,8 @@ def test_a_model_that_is_no_network_is_asked_for_its_scores_alone():
     left, right = np.split(found.maps["occlusion"][0], [4], axis=1)
     assert left[:, :3].min() > 0 and np.abs(right[:, 3:]).max() == 0
     assert found.agreement is None
+    # The patch hides an eighth of the left half, and grey is half as red as red.
+    np.testing.assert_allclose(found.covered_scores, found.scores - 0.5 * 0.5 / 8, atol=2e-4)
 
 
 def test_agreement_is_a_rank_correlation():
@@ -184,6 +188,8 @@ def test_panels_of_every_shape_have_texts_apart(count, methods, size):
     for left, top, each in sheet.pictures:
         assert left + each.width <= 1280 and top + each.height <= sheet.pixels(sheet.height)
     said = [words.text for words in sheet.words]
+    covered = sum("down to " in text and "down to:" not in text for text in said)
+    assert covered == ("occlusion" in methods) * (count - (count > 2))
     assert said.count("nothing speaks for it") == (len(methods) if count > 2 else 0)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_genres.genres import NUM_GENRES
-from keras_genres.inference.occlusion import occlusion
+from keras_genres.inference.occlusion import lowered, occlusion
 
 
 class Counting:
@@ -93,6 +93,7 @@ def test_scores_of_exactly_0_and_1_have_a_finite_loss():
 
     losses = occlusion(score, red(), [0], positions=2, patch=0.5)
     assert np.isfinite(losses).all() and losses[0, 0, 0] > 20
+    assert lowered(np.ones(1, "float32"), losses[:, 0, 0]) == pytest.approx(1e-7, rel=1e-3)
 
 
 @pytest.mark.parametrize(

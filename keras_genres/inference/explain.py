@@ -13,7 +13,7 @@ from keras_genres.evaluation.figures.style import house_style
 from keras_genres.files import whole_folder, write_json
 from keras_genres.genres import GENRES, find_genre, nearest_genre
 from keras_genres.inference.explain_panel import panel
-from keras_genres.inference.occlusion import occlusion
+from keras_genres.inference.occlusion import lowered, occlusion
 from keras_genres.inference.overlay import overlay
 
 METHODS = ("gradcam", "occlusion")
@@ -54,17 +54,26 @@ class Explanation:
             return None
         return [agreement(*pair) for pair in zip(*self.maps.values(), strict=True)]
 
+    @property
+    def covered_scores(self):
+        """Each genre's score while a patch hides the part that costs it most, float array of
+        shape `(genres,)`: the mean over the patches on that part. `None` without occlusion."""
+        if "occlusion" not in self.maps:
+            return None
+        return lowered(self.scores, [each.max() for each in self.maps["occlusion"]])
+
     def as_text(self):
         """Return the genres as a table, a line each."""
         lines = [f"{'genre':<13}{'score':>6}{'threshold':>11}  given"]
-        lines[0] += "  agreement of the methods" if self.agreement else ""
+        agreements = self.agreement
+        lines[0] += "  agreement of the methods" if agreements else ""
         for index, genre in enumerate(self.genres):
             given = "yes" if self.picks[index] else "no"
             line = (
                 f"{genre:<13}{self.scores[index]:>6.2f}{self.thresholds[index]:>11.2f}  {given:<5}"
             )
-            if self.agreement:
-                each = self.agreement[index]
+            if agreements:
+                each = agreements[index]
                 line += "  none" if each is None else f"  {each:+.2f}"
             lines.append(line.rstrip())
         return "\n".join(lines)
@@ -199,7 +208,7 @@ def _ranks(values):
 def to_dict(found):
     """Return an `Explanation` for JSON."""
     agreements = found.agreement or [None] * len(found.genres)
-    rows = []
+    covered, rows = found.covered_scores, []
     for index, genre in enumerate(found.genres):
         row = {
             "genre": genre,
@@ -207,6 +216,8 @@ def to_dict(found):
             "threshold": round(float(found.thresholds[index]), 6),
             "given": bool(found.picks[index]),
         }
+        if covered is not None:
+            row["covered_score"] = round(float(covered[index]), 6)
         for method, maps in found.maps.items():
             row[method] = np.round(maps[index].astype(float), _DIGITS).tolist()
         if len(found.maps) > 1:
@@ -224,7 +235,8 @@ def to_dict(found):
 
 _MEANINGS = {
     "gradcam": "Grad-CAM on the last feature map, of the logit; each map divided by its peak",
-    "occlusion": "loss of the logit where a grey patch of a quarter each way hides the poster",
+    "occlusion": "loss of the logit where a grey patch of a quarter each way hides the poster; "
+    "covered_score is the score while one hides the part where the loss is largest",
 }
 
 

@@ -19,7 +19,7 @@ _HEAD = 0.95
 """Inches above the first row."""
 _CAPTION = 0.42
 """Inches above a picture: genre, score and bar."""
-_LEGEND = 0.55
+_LEGEND = 0.7
 """Inches below the last row."""
 _LINE_INCHES = 0.15
 _HIGHEST = 1.6  # of a picture's height by its width; a longer one is shown smaller
@@ -44,8 +44,9 @@ def panel(found, picture, overlays, name, model, backbone):
         range(start, min(start + genres_a_row, len(found.genres)))
         for start in range(0, len(found.genres), genres_a_row)
     ]
-    note = _LINE_INCHES + 0.04
-    step = _CAPTION + len(overlays) * (height + note) + 0.12
+    notes = {method: _notes(found, method) for method in overlays}
+    rooms = {method: 0.04 + _LINE_INCHES * len(lines[0]) for method, lines in notes.items()}
+    step = _CAPTION + len(overlays) * height + sum(rooms.values()) + 0.12
     methods = "Grad-CAM and occlusion" if len(overlays) > 1 else TITLES[next(iter(overlays))]
     about = clean_text(model) + ("" if model == backbone else f" ({clean_text(backbone)})")
     about += f", {methods}"
@@ -71,8 +72,11 @@ def panel(found, picture, overlays, name, model, backbone):
             y = top + _CAPTION
             for method, pictures in overlays.items():
                 _show(sheet, pictures[index], left, y, width, height)
-                y += height + note
-                _note(sheet, found, index, method, left, y - 0.07, width)
+                y += height
+                for line, text in enumerate(notes[method][index]):
+                    below = y + 0.12 + line * _LINE_INCHES
+                    sheet.write(left, below, shorten(text, width, 7.5), QUIET, 7.5)
+                y += rooms[method]
     _legend(sheet, overlays, bottom, width)
     return sheet
 
@@ -88,15 +92,20 @@ def _caption(sheet, found, index, left, top, width):
     score_bar(sheet, left, left + width, top + 0.26, *bar)
 
 
-def _note(sheet, found, index, method, left, y, width):
-    """Write below a picture how it was made, and what it is worth."""
-    text = TITLES[method] if len(found.maps) > 1 else ""
-    if not (found.maps[method][index] > 0).any():
-        text = "nothing speaks for it"
-    elif method == "occlusion" and found.agreement:
-        agreement = found.agreement[index]
-        text += "" if agreement is None else f", agrees {agreement:+.2f}"
-    sheet.write(left, y, shorten(text, width, 7.5), QUIET, 7.5)
+def _notes(found, method):
+    """Return for each genre the lines below its picture: how it was made, and what it is worth."""
+    agreements = found.agreement if method == "occlusion" else None
+    notes = []
+    for index, evidence in enumerate(found.maps[method]):
+        parts = [TITLES[method]] if len(found.maps) > 1 else []
+        if method == "occlusion":
+            parts.append(f"down to {found.covered_scores[index]:.2f}")
+        lines = [", ".join(parts) if (evidence > 0).any() else "nothing speaks for it"]
+        if agreements:
+            each = agreements[index]
+            lines.append("" if each is None else f"agrees {each:+.2f}")
+        notes.append(lines)
+    return notes
 
 
 def _legend(sheet, overlays, top, width):
@@ -111,6 +120,8 @@ def _legend(sheet, overlays, top, width):
 
 def _legend_lines(overlays):
     lines = [f"{TITLES[method]}: {_HOW[method]}" for method in overlays]
+    if "occlusion" in overlays:
+        lines.append("down to: the score while the patch lies where that costs most.")
     if len(overlays) > 1:
         lines.append(
             "agrees: how alike the two rank the parts (Spearman's rank correlation, -1 to +1)."

@@ -75,6 +75,21 @@ def occlusion(
     return (row_shares.T @ losses @ side_shares / weights).astype("float32")
 
 
+def lowered(scores, losses):
+    """Return scores after losses of their logits, as `occlusion` tells them.
+
+    Example:
+        >>> lowered(np.array([0.5, 0.9]), np.array([0.0, np.log(9)]))
+        array([0.5, 0.5])
+    """
+    return 1 / (1 + np.exp(np.asarray(losses, "float64") - _logits(scores)))
+
+
+def _logits(scores):
+    scores = np.clip(np.asarray(scores, "float64"), _LOWEST_SCORE, 1 - _LOWEST_SCORE)
+    return np.log(scores / (1 - scores))
+
+
 def _patches(size, positions, patch):
     """Return `(start, stop)` of patches along one side, and how much of each cell each hides.
 
@@ -105,10 +120,7 @@ def _values(scores, count, unit):
             f"`score` must return scores of shape {(count, NUM_GENRES)}. "
             f"Received: shape {scores.shape}"
         )
-    if unit == "score":
-        return scores
-    scores = np.clip(scores, _LOWEST_SCORE, 1 - _LOWEST_SCORE)
-    return np.log(scores / (1 - scores))
+    return scores if unit == "score" else _logits(scores)
 
 
 def _require(image, positions, patch, fill, unit, batch_size):
