@@ -5,6 +5,7 @@ import signal
 import socket
 import threading
 import time
+from functools import partial
 
 import httpx
 import pytest
@@ -157,6 +158,26 @@ def test_sigterm_finishes_what_runs_and_says_so_first(finished):
             connection.sendall(body[100:])
             status, value = answer_of(connection)
             assert status == 200 and value["predictions"][0]["error"] is None
+        assert process.wait(30) == 0
+
+
+def test_a_client_that_keeps_its_connection_is_told_of_the_end_and_loses_no_request(finished):
+    with served(finished.path, "--drain-seconds", "2") as (process, host, port):
+        with httpx.Client(timeout=60) as kept, connected((host, port)) as idle:
+            ask = partial(kept.get, url_of((host, port), "/healthz"))
+            assert "connection" not in ask().headers
+            idle.sendall(head("GET", "/healthz"))
+            assert answer_of(idle)[0] == 200
+            process.send_signal(signal.SIGTERM)
+            while status_of(host, port, head("GET", "/readyz")) != 503:
+                time.sleep(0.02)
+            assert ask().headers["connection"] == "close"
+            with contextlib.suppress(OSError):
+                while True:  # until nothing new is taken
+                    connected((host, port)).close()
+                    time.sleep(0.02)
+            idle.sendall(head("GET", "/healthz"))
+            assert answer_of(idle)[0] == 200
         assert process.wait(30) == 0
 
 

@@ -55,22 +55,23 @@ def make_app(service):
     api.add_exception_handler(RequestValidationError, lambda _, error: _wrong_query(error))
     api.add_exception_handler(HTTPException, lambda _, error: _http_error(error))
     api.add_exception_handler(Exception, lambda *_: _error(500, "An error of the service."))
-    return Watched(api, service.metrics, pages)
+    return Watched(api, service, pages)
 
 
 class Watched:
     """An application whose requests are counted and whose answers have safe headers."""
 
-    def __init__(self, api, metrics, pages):
+    def __init__(self, api, service, pages):
         self.api = api
-        self._metrics = metrics
+        self._service = service
+        self._metrics = service.metrics
         self._pages = pages
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
             await self.api(scope, receive, send)
             return
-        exchange = Exchange(scope, receive, send, HEADERS)
+        exchange = Exchange(scope, receive, send, HEADERS, lambda: self._service.is_stopping)
         start = time.monotonic()
         try:
             await self.api(scope, exchange.receive, exchange.send)

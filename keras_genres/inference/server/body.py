@@ -85,10 +85,12 @@ class Exchange:
     Args:
         scope, receive, send: Of ASGI, for one request.
         headers: `[(name, value)]` in bytes, added to the answer.
+        is_last: Returns whether the connection ends with this answer.
     """
 
-    def __init__(self, scope, receive, send, headers=()):
+    def __init__(self, scope, receive, send, headers=(), is_last=lambda: False):
         self.status = None
+        self._is_last = is_last
         self._receive = receive
         self._send = send
         self._headers = headers
@@ -112,7 +114,7 @@ class Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [*message.get("headers", ()), *self._headers]
-            if self._has_body:
+            if self._has_body or self._is_last():
                 headers.append((b"connection", b"close"))
             message = message | {"headers": headers}
         elif self._has_body and not message.get("more_body", False):

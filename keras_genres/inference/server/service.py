@@ -88,6 +88,11 @@ class Service:
         """Say from now on that no more requests should be sent here."""
         self._state = "stopping"
 
+    @property
+    def is_stopping(self):
+        """Whether `drain` was called."""
+        return self._state == "stopping"
+
     async def stop(self):
         """End the threads."""
         self._warming.cancel()

@@ -17,6 +17,8 @@ from keras_genres.errors import UserError
 from keras_genres.inference.fetching import SECONDS, fetch
 from keras_genres.inference.server.app import make_app
 
+_LAST_SECONDS = 1.0  # that an idle connection stays open at the end
+
 
 def listen(host, port):
     """Return a socket that is bound, so that a port in use is told before a model is loaded.
@@ -85,7 +87,8 @@ def serve(service, bound, drain_seconds=2.0, note=print):
     """Serve until SIGTERM or Ctrl-C.
 
     SIGTERM makes `/readyz` say 503 at once, while requests are answered for
-    `drain_seconds` more, so that a load balancer can look elsewhere first.
+    `drain_seconds` more, so that a load balancer can look elsewhere first; each
+    answer ends its connection, so that its client does so too.
     Then nothing new is taken and what runs is finished. Ctrl-C does not wait
     for anybody to look; a second one ends at once.
 
@@ -179,6 +182,20 @@ def _bounded_protocol(seconds):
         def connection_lost(self, exc):
             self._rest()
             super().connection_lost(exc)
+
+        def shutdown(self):
+            """Close as the service ends: an idle connection a little later.
+
+            A request may be on its way that was sent before its client could know.
+            """
+            if self.cycle is None or self.cycle.response_complete:
+                self.loop.call_later(_LAST_SECONDS, self._shut)
+            else:
+                super().shutdown()
+
+        def _shut(self):
+            if not self.transport.is_closing():
+                super().shutdown()
 
         def _watch(self):
             """Keep the time while a head is on its way; uvicorn does so between requests."""
