@@ -118,10 +118,16 @@ class ModelSettings:
     """Name in the table that `keras-genres backbones` prints."""
     weights: str | None = None
     """`imagenet`, `none` or a weight file; empty: `imagenet`, or `none` where there is none."""
+    head: Literal["pooled", "csra", "attention"] = "pooled"
+    """Global pooling and a `Dense`; or for each genre apart: residual attention, a query."""
     pooling: Literal["avg", "max"] = "avg"
-    """Global pooling below the head."""
+    """`pooled`: global pooling below the head."""
+    csra_weight: float = 0.2
+    """`csra`: weight of the places that a genre looks at, beside the mean of all places."""
+    attention_width: int = 384
+    """`attention`: numbers a place of the feature map becomes."""
     dropout: float = 0.2
-    """Share of pooled features dropped in training."""
+    """Share of features dropped in training."""
     prior_bias: bool = False
     """Start the head at each genre's share of the training posters instead of 0.5."""
 

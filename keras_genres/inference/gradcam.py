@@ -12,6 +12,7 @@ from keras import ops
 from keras_genres.errors import UserError
 from keras_genres.genres import genre_columns
 from keras_genres.model.backbones import BACKBONES
+from keras_genres.model.heads import logits_of
 from keras_genres.model.network import backbone_of
 
 
@@ -66,7 +67,7 @@ class GradCam:
         self._features.compile(jit_compile=keras.backend.backend() == "jax")
         # What stands between the feature map and the pooling: a VGG's last pooling, mostly nothing.
         self._upper = None if seen is core.output else keras.Model(seen, core.output)
-        self._pool, self._head = network.get_layer("pool"), network.get_layer("genres")
+        self._network = network
         self._shape = tuple(network.input_shape[1:])
 
     def __call__(self, images, genres):
@@ -97,8 +98,7 @@ class GradCam:
         """
         places = features.shape[1] * features.shape[2]
         x = features if self._upper is None else self._upper(features, training=False)
-        x = ops.cast(self._pool(x), "float32")
-        return (ops.matmul(x, self._head.kernel) + self._head.bias) * places
+        return logits_of(self._network, x) * places
 
     def _slopes(self, features, columns):
         """Return the gradient of each genre's logit by the feature map, shaped like the map."""

@@ -10,10 +10,11 @@ import math
 import keras
 from keras import layers, ops
 
+from keras_genres.model.heads import pooled, scored
 from keras_genres.model.network import backbone_of, preprocess
 
 HEAD = "head"
-"""Name of the cut above the pooling, where only the head is trained."""
+"""Name of the cut where only the head is trained: above the pooling, or above the feature map."""
 
 
 def find_cut(blocks, backbone):
@@ -63,7 +64,7 @@ def build_prefix(network, backbone, cuts):
     for cut, group in zip(cuts, tensors, strict=True):
         parts, found = found[: len(group)], found[len(group) :]
         if cut == HEAD:
-            parts = [network.get_layer("pool")(part) for part in parts]
+            parts = [pooled(network, part) for part in parts]
         rows = [ops.reshape(ops.cast(part, "float32"), (-1, _size(part))) for part in parts]
         outputs.append(rows[0] if len(rows) == 1 else ops.concatenate(rows, axis=-1))
     return keras.Model(images, outputs, name=f"{network.name}_prefix")
@@ -94,10 +95,8 @@ def build_tail(network, backbone, cut, dtype="float32"):
     else:
         core = backbone_of(network)
         upper = keras.Model(_core_tensors_at(core, backbone, cut), core.output)
-        x = network.get_layer("pool")(upper(parts))
-    for name in ("dropout", "genres"):
-        x = network.get_layer(name)(x)
-    return keras.Model(rows, x, name=f"{network.name}_tail")
+        x = pooled(network, upper(parts))
+    return keras.Model(rows, scored(network, x), name=f"{network.name}_tail")
 
 
 def prefix_weights(network, backbone, cut):
@@ -114,7 +113,7 @@ def prefix_weights(network, backbone, cut):
 
 def _tensors_at(network, backbone, cut):
     if cut == HEAD:
-        return [network.get_layer("pool").output]
+        return [pooled(network, backbone_of(network).output)]
     return _core_tensors_at(backbone_of(network), backbone, cut)
 
 

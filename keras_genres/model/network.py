@@ -3,13 +3,12 @@
 import warnings
 
 import keras
-import numpy as np
 from keras import layers
 
 from keras_genres.errors import UserError
-from keras_genres.genres import GENRES, NUM_GENRES
 from keras_genres.model import own
 from keras_genres.model.backbones import find_backbone
+from keras_genres.model.heads import add_head, start_at
 from keras_genres.model.row import PREPROCESSING
 from keras_genres.model.weights import explain_download_error, load_weight_file, resolve_weights
 
@@ -38,8 +37,6 @@ def build_network(settings, height=None, width=None, *, seed=0, prior=None):
     Raises:
         UserError: For an unknown backbone, too few pixels, or weights that
             cannot be had or do not fit.
-
-    Source: the bias from priors is Lin et al. 2017, arXiv:1708.02002.
     """
     backbone = find_backbone(settings.backbone)
     height, width = height or backbone.height, width or backbone.width
@@ -49,20 +46,10 @@ def build_network(settings, height=None, width=None, *, seed=0, prior=None):
     images = keras.Input((height, width, 3), dtype="float32", name="images")
     x = preprocess(images, backbone)
     x = core(x)
-    pool = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}
-    x = pool[settings.pooling](name="pool")(x)
-    x = layers.Dropout(settings.dropout, seed=seed, name="dropout")(x)
-    # float32 whatever the policy: sigmoid and loss need the digits.
-    head = layers.Dense(
-        NUM_GENRES,
-        activation="sigmoid",
-        kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
-        dtype="float32",
-        name="genres",
-    )
-    network = keras.Model(images, head(x), name=f"{backbone.name}_genres")
+    scores = add_head(x, settings, seed)
+    network = keras.Model(images, scores, name=f"{backbone.name}_genres")
     if prior is not None:
-        head.bias.assign(_logit(prior))
+        start_at(network, prior, settings)
     return network
 
 
@@ -145,15 +132,3 @@ def _require_size(backbone, height, width):
             f"{backbone.smallest} pixels. Received: {height} × {width}. "
             "Set input.height and input.width higher."
         )
-
-
-def _logit(prior):
-    prior = np.asarray(prior, dtype="float64")
-    if prior.shape != (NUM_GENRES,):
-        raise ValueError(
-            f"`prior` must hold a share for each of the {len(GENRES)} genres. "
-            f"Received: prior.shape={prior.shape}"
-        )
-    # Rarer than 1 in 1000 is not known from a few thousand posters.
-    prior = np.clip(prior, 1e-3, 1 - 1e-3)
-    return np.log(prior / (1 - prior)).astype("float32")

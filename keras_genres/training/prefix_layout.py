@@ -121,13 +121,14 @@ class Layout:
 
     def _common(self, cut):
         settings = self.job.settings
+        is_pooled = settings.model.head == "pooled"
         return {
             "backbone": self.backbone.name,
             "cut": cut,
             "weights": self._weights_hash(cut),
             "pixels": [settings.input.height, settings.input.width, settings.input.fit],
             "decoder": DECODER_VERSION,
-            "pooling": settings.model.pooling if cut == HEAD else None,
+            "pooling": settings.model.pooling if cut == HEAD and is_pooled else None,
             "precision": settings.training.precision,
             "batch": self.job.scoring_size,  # by which sums are rounded
             "jit": settings.training.jit,

@@ -1,0 +1,130 @@
+"""Heads: the same contract for each, and what each looks at."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_genres.errors import UserError
+from keras_genres.genres import NUM_GENRES
+from keras_genres.inference.gradcam import grad_cam
+from keras_genres.model.backbones import BACKBONES
+from keras_genres.model.cut import HEAD, build_prefix, build_tail
+from keras_genres.model.heads import add_head, logits_of
+from keras_genres.model.network import backbone_of, build_network
+from keras_genres.settings import ModelSettings, Settings
+
+HEADS = ("pooled", "csra", "attention")
+SPATIAL = HEADS[1:]
+PRIOR = np.linspace(0.05, 0.4, NUM_GENRES)
+
+
+def settings(head, **changes):
+    return ModelSettings(backbone="smallcnn", weights="none", head=head, **changes)
+
+
+def pictures(count=3):
+    return np.random.default_rng(0).uniform(0, 255, (count, 64, 48, 3)).astype("float32")
+
+
+def array(tensor):
+    return keras.ops.convert_to_numpy(tensor)
+
+
+def head_alone(head, shape=(2, 3, 8), **changes):
+    features = keras.Input(shape)
+    return keras.Model(features, add_head(features, settings(head, **changes)))
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_scores_begin_at_the_prior(head):
+    scores = array(build_network(settings(head), 64, 48, prior=PRIOR)(pictures()))
+    assert np.abs(np.log(scores / (1 - scores)) - np.log(PRIOR / (1 - PRIOR))).max() < 1.5
+    far = array(build_network(settings(head), 64, 48)(pictures()))
+    assert np.abs(scores.mean(0) - PRIOR).max() < 0.2 < np.abs(far.mean(0) - PRIOR).max()
+
+
+def test_a_prior_of_other_genres_is_refused():
+    with pytest.raises(ValueError, match="`prior` must hold a share for each of the 19"):
+        build_network(settings("csra"), 64, 48, prior=PRIOR[:3])
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_seed_gives_the_same_first_weights(head):
+    keras.utils.set_random_seed(0)
+    first = head_alone(head).get_weights()
+    keras.utils.set_random_seed(1)
+    for one, other in zip(first, head_alone(head).get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("head", SPATIAL)
+def test_a_saved_network_is_of_stock_layers_and_whole(head, tmp_path):
+    network = build_network(settings(head), 64, 48)
+    network.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(array(again(pictures())), array(network(pictures())))
+    assert backbone_of(again).name == "smallcnn"
+    packages = {type(layer).__module__ for layer in again.get_layer("head").layers}
+    assert all(name.startswith("keras.") for name in packages)
+
+
+@pytest.mark.parametrize("head", SPATIAL)
+def test_the_cut_below_the_head_keeps_the_feature_map(head):
+    network = build_network(settings(head), 64, 48)
+    backbone = BACKBONES["smallcnn"]
+    rows = build_prefix(network, backbone, [HEAD])(pictures(), training=False)
+    scores = build_tail(network, backbone, HEAD)(rows, training=False)
+    np.testing.assert_allclose(array(scores), array(network(pictures())), atol=1e-6)
+    assert rows.shape[1] == np.prod(backbone_of(network).output_shape[1:])
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_logits_are_those_of_the_scores(head):
+    network = build_network(settings(head), 64, 48)
+    core = backbone_of(network)
+    features = np.random.default_rng(1).normal(size=(2, *core.output_shape[1:])).astype("float32")
+    logits = array(logits_of(network, features))
+    tail = build_tail(network, BACKBONES["smallcnn"], HEAD)
+    kept = features if head in SPATIAL else array(network.get_layer("pool")(features))
+    scores = array(tail(kept.reshape(2, -1), training=False))
+    np.testing.assert_allclose(1 / (1 + np.exp(-logits)), scores, atol=1e-5)
+
+
+def test_residual_attention_of_weight_0_is_the_mean_of_the_places():
+    model = head_alone("csra", csra_weight=0.0)
+    features = np.random.default_rng(0).normal(size=(4, 2, 3, 8)).astype("float32")
+    kernel = model.get_layer("head").get_layer("places").kernel
+    mean = features.mean((1, 2)) @ array(kernel).reshape(8, NUM_GENRES)
+    np.testing.assert_allclose(array(model(features)), 1 / (1 + np.exp(-mean)), atol=1e-6)
+
+
+def test_residual_attention_adds_the_places_by_their_softmax():
+    model = head_alone("csra", csra_weight=0.5)
+    features = np.random.default_rng(0).normal(size=(1, 2, 3, 8)).astype("float32")
+    kernel = array(model.get_layer("head").get_layer("places").kernel).reshape(8, NUM_GENRES)
+    scores = (features[0].reshape(6, 8) @ kernel).astype("float64")
+    shares = np.exp(scores) / np.exp(scores).sum(axis=0)
+    logits = scores.mean(axis=0) + 0.5 * (shares * scores).sum(axis=0)
+    np.testing.assert_allclose(array(model(features))[0], 1 / (1 + np.exp(-logits)), atol=1e-6)
+
+
+@pytest.mark.parametrize("head", SPATIAL)
+def test_where_a_sign_stands_does_not_matter_but_that_it_is_gathered_does(head):
+    model = head_alone(head)
+    features = np.random.default_rng(0).normal(size=(1, 2, 3, 8)).astype("float32")
+    turned = features[:, ::-1, ::-1]
+    np.testing.assert_allclose(array(model(features)), array(model(turned)), atol=1e-6)
+    spread = np.broadcast_to(features.mean((1, 2), keepdims=True), features.shape)
+    assert np.abs(array(model(features)) - array(model(spread))).max() > 1e-3
+
+
+@pytest.mark.parametrize("head", SPATIAL)
+def test_grad_cam_reaches_through_the_head(head):
+    network = build_network(settings(head), 64, 48)
+    maps = grad_cam(network, pictures(1), ["Drama", "Horror", "War"])
+    assert maps.max() == 1 and np.isfinite(maps).all()
+
+
+def test_what_is_no_head_is_refused():
+    with pytest.raises(UserError, match=r"model\.head must be one of"):
+        Settings().replace({"model.head": "tail"})
