@@ -118,8 +118,8 @@ class ModelSettings:
     """Name in the table that `keras-genres backbones` prints."""
     weights: str | None = None
     """`imagenet`, `none` or a weight file; empty: `imagenet`, or `none` where there is none."""
-    head: Literal["pooled", "csra", "attention"] = "pooled"
-    """Global pooling and a `Dense`; or for each genre apart: residual attention, a query."""
+    head: Literal["pooled", "csra", "attention", "levels"] = "pooled"
+    """Pooling and a `Dense`; for each genre apart residual attention or a query; all blocks."""
     pooling: Literal["avg", "max"] = "avg"
     """`pooled`: global pooling below the head."""
     csra_weight: float = 0.2

@@ -9,12 +9,12 @@ from keras_genres.genres import NUM_GENRES
 from keras_genres.inference.gradcam import grad_cam
 from keras_genres.model.backbones import BACKBONES
 from keras_genres.model.cut import HEAD, build_prefix, build_tail
-from keras_genres.model.heads import add_head, logits_of
-from keras_genres.model.network import backbone_of, build_network
+from keras_genres.model.heads import add_head, logits_of, pooled, scored
+from keras_genres.model.network import backbone_of, build_backbone, build_network, preprocess
 from keras_genres.settings import ModelSettings, Settings
 
-HEADS = ("pooled", "csra", "attention")
-SPATIAL = HEADS[1:]
+HEADS = ("pooled", "levels", "csra", "attention")
+SPATIAL = HEADS[2:]
 PRIOR = np.linspace(0.05, 0.4, NUM_GENRES)
 
 
@@ -32,7 +32,7 @@ def array(tensor):
 
 def head_alone(head, shape=(2, 3, 8), **changes):
     features = keras.Input(shape)
-    return keras.Model(features, add_head(features, settings(head, **changes)))
+    return keras.Model(features, add_head([features], settings(head, **changes)))
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -82,12 +82,45 @@ def test_the_cut_below_the_head_keeps_the_feature_map(head):
 def test_logits_are_those_of_the_scores(head):
     network = build_network(settings(head), 64, 48)
     core = backbone_of(network)
-    features = np.random.default_rng(1).normal(size=(2, *core.output_shape[1:])).astype("float32")
-    logits = array(logits_of(network, features))
-    tail = build_tail(network, BACKBONES["smallcnn"], HEAD)
-    kept = features if head in SPATIAL else array(network.get_layer("pool")(features))
-    scores = array(tail(kept.reshape(2, -1), training=False))
+    random = np.random.default_rng(1)
+    outputs = [random.normal(size=(2, *each.shape[1:])).astype("float32") for each in core.outputs]
+    logits = array(logits_of(network, outputs))
+    scores = array(scored(network, pooled(network, outputs)))
     np.testing.assert_allclose(1 / (1 + np.exp(-logits)), scores, atol=1e-5)
+
+
+def test_the_head_on_levels_sees_every_block_by_mean_and_deviation():
+    network = build_network(settings("levels"), 64, 48)
+    core, backbone = backbone_of(network), BACKBONES["smallcnn"]
+    assert len(core.outputs) == len(backbone.block_names)
+    images = preprocess(pictures(), backbone)
+    outputs = [array(each).astype("float64") for each in core(images)]
+    kept = np.concatenate(
+        [part for each in outputs for part in (each.mean((1, 2)), each.std((1, 2)))], axis=1
+    )
+    rows = array(build_prefix(network, backbone, [HEAD])(pictures(), training=False))
+    np.testing.assert_allclose(rows, kept, atol=4e-3)  # deviations near 0 are held off it
+
+
+def test_a_cut_inside_keeps_what_lower_blocks_told():
+    network = build_network(settings("levels"), 64, 48)
+    backbone = BACKBONES["smallcnn"]
+    cut = backbone.block_names[-1]
+    rows = build_prefix(network, backbone, [cut])(pictures(), training=False)
+    scores = build_tail(network, backbone, cut)(rows, training=False)
+    np.testing.assert_allclose(array(scores), array(network(pictures())), atol=1e-6)
+    assert build_tail(network, backbone, cut).get_layer("norm") is network.get_layer("norm")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BACKBONES)
+def test_outputs_of_lower_blocks_leave_the_order_of_the_layers(name):
+    backbone = BACKBONES[name]
+    core = build_backbone(backbone, *2 * [max(backbone.smallest, 64)])
+    before = [layer.name for layer in core.layers]
+    outputs = backbone.block_maps_of(core)
+    assert [layer.name for layer in keras.Model(core.inputs, outputs).layers] == before
+    assert {len(each.shape) for each in outputs} == {4}
 
 
 def test_residual_attention_of_weight_0_is_the_mean_of_the_places():
@@ -118,7 +151,7 @@ def test_where_a_sign_stands_does_not_matter_but_that_it_is_gathered_does(head):
     assert np.abs(array(model(features)) - array(model(spread))).max() > 1e-3
 
 
-@pytest.mark.parametrize("head", SPATIAL)
+@pytest.mark.parametrize("head", HEADS)
 def test_grad_cam_reaches_through_the_head(head):
     network = build_network(settings(head), 64, 48)
     maps = grad_cam(network, pictures(1), ["Drama", "Horror", "War"])

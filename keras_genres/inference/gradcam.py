@@ -12,7 +12,7 @@ from keras import ops
 from keras_genres.errors import UserError
 from keras_genres.genres import genre_columns
 from keras_genres.model.backbones import BACKBONES
-from keras_genres.model.heads import logits_of
+from keras_genres.model.heads import logits_of, mean_and_deviation
 from keras_genres.model.network import backbone_of
 
 
@@ -62,11 +62,16 @@ class GradCam:
             )
         seen = BACKBONES[core.name].feature_map_of(core)
         before = network.operations[network.operations.index(core) - 1].output
-        self._features = keras.Model(network.input, keras.Model(core.inputs, seen)(before))
+        # A head that looks at lower blocks, too, keeps what it saw there.
+        found = keras.Model(core.inputs, [seen, *core.outputs[1:]])(before)
+        found = list(found) if isinstance(found, (list, tuple)) else [found]
+        lower = [mean_and_deviation(each) for each in found[1:]]
+        self._features = keras.Model(network.input, [found[0], *lower])
         # On TensorFlow, XLA compiles for longer than a run of posters takes on a CPU.
         self._features.compile(jit_compile=keras.backend.backend() == "jax")
         # What stands between the feature map and the pooling: a VGG's last pooling, mostly nothing.
-        self._upper = None if seen is core.output else keras.Model(seen, core.output)
+        last = core.outputs[0]
+        self._upper = None if seen is last else keras.Model(seen, last)
         self._network = network
         self._shape = tuple(network.input_shape[1:])
 
@@ -78,9 +83,10 @@ class GradCam:
                 f"`images` must have shape (N, {', '.join(map(str, self._shape))}). "
                 f"Received: images.shape={images.shape}"
             )
-        features = self._features.predict_on_batch(images.astype("float32"))
-        features = ops.convert_to_tensor(features, "float32")
-        maps = [self._map(features, slope) for slope in self._slopes(features, columns)]
+        found = self._features.predict_on_batch(images.astype("float32"))
+        found = list(found) if isinstance(found, (list, tuple)) else [found]
+        features, *lower = (ops.convert_to_tensor(each, "float32") for each in found)
+        maps = [self._map(features, slope) for slope in self._slopes(features, lower, columns)]
         maps = np.stack(maps, axis=1) if maps else np.zeros((len(images), 0, *features.shape[1:3]))
         peaks = maps.max(axis=(2, 3), keepdims=True, initial=0)
         return np.divide(maps, peaks, out=np.zeros(maps.shape, "float32"), where=peaks > 0)
@@ -90,7 +96,7 @@ class GradCam:
         weights = ops.mean(slope, axis=(1, 2), keepdims=True)
         return ops.convert_to_numpy(ops.relu(ops.sum(weights * features, axis=-1)))
 
-    def _logits(self, features):
+    def _logits(self, features, lower):
         """Return logits, times the places of the feature map.
 
         The maps stay the same, and slopes through a pooling in float16 do not
@@ -98,21 +104,21 @@ class GradCam:
         """
         places = features.shape[1] * features.shape[2]
         x = features if self._upper is None else self._upper(features, training=False)
-        return logits_of(self._network, x) * places
+        return logits_of(self._network, [x, *lower]) * places
 
-    def _slopes(self, features, columns):
+    def _slopes(self, features, lower, columns):
         """Return the gradient of each genre's logit by the feature map, shaped like the map."""
         if keras.backend.backend() == "jax":
             import jax
 
-            logits, slopes_of = jax.vjp(self._logits, features)
+            logits, slopes_of = jax.vjp(lambda x: self._logits(x, lower), features)
             ones = np.eye(logits.shape[-1], dtype="float32")[columns]
             return [slopes_of(ops.broadcast_to(one, logits.shape))[0] for one in ones]
         import tensorflow as tf
 
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(features)
-            logits = self._logits(features)
+            logits = self._logits(features, lower)
             parts = [logits[:, column] for column in columns]
         return [tape.gradient(part, features) for part in parts]
 

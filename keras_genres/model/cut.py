@@ -10,7 +10,7 @@ import math
 import keras
 from keras import layers, ops
 
-from keras_genres.model.heads import pooled, scored
+from keras_genres.model.heads import mean_and_deviation, pooled, scored
 from keras_genres.model.network import backbone_of, preprocess
 
 HEAD = "head"
@@ -53,7 +53,8 @@ def build_prefix(network, backbone, cuts):
         tensors cross a cut they stand one after the other.
     """
     core = backbone_of(network)
-    tensors = [_core_tensors_at(core, backbone, cut) for cut in cuts]
+    groups = [_core_tensors_at(core, backbone, cut) for cut in cuts]
+    tensors = [crossing + below for crossing, below in groups]
     flat = [tensor for group in tensors for tensor in group]
     # One pass for all cuts: the higher is computed on top of the lower.
     features = keras.Model(core.inputs, flat)
@@ -61,10 +62,14 @@ def build_prefix(network, backbone, cuts):
     found = features(preprocess(images, backbone))
     found = list(found) if isinstance(found, (list, tuple)) else [found]
     outputs = []
-    for cut, group in zip(cuts, tensors, strict=True):
-        parts, found = found[: len(group)], found[len(group) :]
+    for cut, (crossing, below) in zip(cuts, groups, strict=True):
+        count = len(crossing) + len(below)
+        parts, found = found[:count], found[count:]
         if cut == HEAD:
-            parts = [pooled(network, part) for part in parts]
+            parts = [pooled(network, parts)]
+        else:
+            ended = [mean_and_deviation(part) for part in parts[len(crossing) :]]
+            parts = parts[: len(crossing)] + ended
         rows = [ops.reshape(ops.cast(part, "float32"), (-1, _size(part))) for part in parts]
         outputs.append(rows[0] if len(rows) == 1 else ops.concatenate(rows, axis=-1))
     return keras.Model(images, outputs, name=f"{network.name}_prefix")
@@ -94,8 +99,12 @@ def build_tail(network, backbone, cut, dtype="float32"):
         x = parts[0]
     else:
         core = backbone_of(network)
-        upper = keras.Model(_core_tensors_at(core, backbone, cut), core.output)
-        x = pooled(network, upper(parts))
+        crossing, below = _core_tensors_at(core, backbone, cut)
+        kept = dict(zip(map(id, below), parts[len(crossing) :], strict=True))
+        above = [each for each in core.outputs if id(each) not in kept]
+        found = keras.Model(crossing, above)(parts[: len(crossing)])
+        kept |= zip(map(id, above), found, strict=True)
+        x = pooled(network, [kept[id(tensor)] for tensor in core.outputs])
     return keras.Model(rows, scored(network, x), name=f"{network.name}_tail")
 
 
@@ -112,15 +121,18 @@ def prefix_weights(network, backbone, cut):
 
 
 def _tensors_at(network, backbone, cut):
+    """Return symbolic tensors of the shapes that are kept at a cut."""
+    core = backbone_of(network)
     if cut == HEAD:
-        return [pooled(network, backbone_of(network).output)]
-    return _core_tensors_at(backbone_of(network), backbone, cut)
+        return [pooled(network, core.outputs)]
+    crossing, below = _core_tensors_at(core, backbone, cut)
+    return crossing + [mean_and_deviation(tensor) for tensor in below]
 
 
 def _core_tensors_at(core, backbone, cut):
-    """Return the symbolic tensors that cross a cut, inside the backbone."""
+    """Return the symbolic tensors that cross a cut inside the backbone, and outputs below it."""
     if cut == HEAD:
-        return [core.output]
+        return list(core.outputs), []
     names = backbone.block_names
     found = backbone.layers_by_block(core)
     upper = {id(layer) for name in names[names.index(cut) :] for layer in found[name]}
@@ -137,7 +149,7 @@ def _core_tensors_at(core, backbone, cut):
                 crossing |= {
                     id(tensor): tensor for tensor in node.input_tensors if id(tensor) not in above
                 }
-    return list(crossing.values())
+    return list(crossing.values()), [each for each in core.outputs if id(each) not in above]
 
 
 def _size(tensor):

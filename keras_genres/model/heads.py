@@ -2,7 +2,9 @@
 
 `pooled` is the paper's: global pooling, dropout, `Dense`. The others look at
 the places of the feature map for each genre apart, since what tells a genre
-may be a small part of a poster. Only stock Keras layers are used.
+may be a small part of a poster, or at the channels of every block, since the
+last one knows things and forgets colours and textures. Only stock Keras
+layers and operations are used.
 """
 
 import keras
@@ -12,37 +14,68 @@ from keras import layers, ops
 from keras_genres.genres import GENRES, NUM_GENRES
 
 SPATIAL = "head"
-"""Name of the layer that is a head other than the pooled one: feature map to logits."""
+"""Name of the layer that is a head of its own: feature map to logits."""
+LEVELS = "levels"
+"""Name of the layer where what every block gives comes together."""
+_NORM, _POOL = "norm", "pool"
 _POOLS = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}
 
 
-def add_head(features, settings, seed=0):
-    """Put a head on a feature map.
+def add_head(outputs, settings, seed=0):
+    """Put a head on a backbone.
 
     Args:
-        features: Symbolic tensor of shape `(N, rows, columns, channels)`.
+        outputs: List of what the backbone gives: its feature map, a symbolic
+            tensor of shape `(N, rows, columns, channels)`; for `levels` also
+            those of its lower blocks.
         settings: `ModelSettings`.
         seed: Seed of first weights and of dropout.
 
     Returns:
         Symbolic float32 scores `(N, genres)`.
     """
+    if settings.head in _SPATIAL:
+        (features,) = outputs
+        inputs = keras.Input(features.shape[1:], dtype="float32", name="features")
+        logits = keras.Model(inputs, _SPATIAL[settings.head](inputs, settings, seed), name=SPATIAL)
+        found = logits(ops.cast(features, "float32"))
+        return layers.Activation("sigmoid", dtype="float32", name="genres")(found)
+    if settings.head == "levels":
+        x = layers.Concatenate(dtype="float32", name=LEVELS)([*map(mean_and_deviation, outputs)])
+        x = layers.BatchNormalization(
+            center=False, scale=False, epsilon=1e-6, dtype="float32", name=_NORM
+        )(x)
+    else:
+        x = _POOLS[settings.pooling](name=_POOL)(*outputs)
+    x = layers.Dropout(settings.dropout, seed=seed, name="dropout")(x)
     # float32 whatever the policy: sigmoid and loss need the digits.
-    if settings.head == "pooled":
-        x = _POOLS[settings.pooling](name="pool")(features)
-        x = layers.Dropout(settings.dropout, seed=seed, name="dropout")(x)
-        head = layers.Dense(
-            NUM_GENRES,
-            activation="sigmoid",
-            kernel_initializer=_glorot(seed),
-            dtype="float32",
-            name="genres",
-        )
-        return head(x)
-    inputs = keras.Input(features.shape[1:], dtype="float32", name="features")
-    logits = _SPATIAL[settings.head](inputs, settings, seed)
-    logits = keras.Model(inputs, logits, name=SPATIAL)(ops.cast(features, "float32"))
-    return layers.Activation("sigmoid", dtype="float32", name="genres")(logits)
+    head = layers.Dense(
+        NUM_GENRES,
+        activation="sigmoid",
+        kernel_initializer=_glorot(seed),
+        dtype="float32",
+        name="genres",
+    )
+    return head(x)
+
+
+def mean_and_deviation(features):
+    """Return each channel's mean and standard deviation over the places.
+
+    Args:
+        features: Tensor of shape `(N, rows, columns, channels)`; one of shape
+            `(N, 2 * channels)` was treated so before and comes back.
+
+    Source: the deviation beside the mean as the style of a picture is Huang &
+        Belongie 2017, arXiv:1703.06868; features of all blocks under one
+        classifier, Hariharan et al. 2015, arXiv:1411.5752.
+    """
+    if len(features.shape) == 2:
+        return features
+    features = ops.cast(features, "float32")
+    mean, variance = ops.moments(features, axes=(1, 2))
+    # A channel that is the same everywhere has no slope at a root of 0.
+    return ops.concatenate([mean, ops.sqrt(variance + 1e-5)], axis=-1)
 
 
 def start_at(network, prior, settings):
@@ -55,7 +88,7 @@ def start_at(network, prior, settings):
 
     Source: Lin et al. 2017, arXiv:1708.02002.
     """
-    if has_pool(network):
+    if settings.head not in _SPATIAL:
         network.get_layer("genres").bias.assign(_logit(prior))
         return
     head = network.get_layer(SPATIAL)
@@ -65,33 +98,47 @@ def start_at(network, prior, settings):
         head.get_layer("logits").bias.assign(_logit(prior))
 
 
-def has_pool(network):
-    """Return whether a network's head pools first, the same way for each genre."""
-    return any(layer.name == "pool" for layer in network.layers)
+def has_levels(network):
+    """Return whether a network's head looks at every block."""
+    return LEVELS in _names(network)
 
 
-def pooled(network, features):
-    """Return what is kept of a feature map when only the head is trained.
+def pooled(network, outputs):
+    """Return what is kept of a backbone's outputs when only the head is trained.
 
-    Pooled features `(N, channels)`, or the feature map itself where the head needs it.
+    Args:
+        network: As `build_network` returns it.
+        outputs: What the backbone gives; of lower blocks also `mean_and_deviation` of it.
+
+    Returns:
+        Tensor of shape `(N, channels)`, or the feature map where the head needs it.
     """
-    return network.get_layer("pool")(features) if has_pool(network) else features
+    if has_levels(network):
+        return network.get_layer(LEVELS)([*map(mean_and_deviation, outputs)])
+    return network.get_layer(_POOL)(*outputs) if _POOL in _names(network) else outputs[0]
 
 
 def scored(network, kept):
     """Return scores `(N, genres)` of what `pooled` returned."""
-    for name in ("dropout", "genres") if has_pool(network) else (SPATIAL, "genres"):
-        kept = network.get_layer(name)(kept)
+    for name in (_NORM, SPATIAL, "dropout", "genres"):
+        if name in _names(network):
+            kept = network.get_layer(name)(kept)
     return kept
 
 
-def logits_of(network, features):
-    """Return float32 logits `(N, genres)` of a feature map, as in scoring."""
-    if not has_pool(network):
-        return network.get_layer(SPATIAL)(ops.cast(features, "float32"), training=False)
-    x = ops.cast(network.get_layer("pool")(features), "float32")
+def logits_of(network, outputs):
+    """Return float32 logits `(N, genres)` of a backbone's outputs, as in scoring."""
+    x = ops.cast(pooled(network, outputs), "float32")
+    if SPATIAL in _names(network):
+        return network.get_layer(SPATIAL)(x, training=False)
+    if _NORM in _names(network):
+        x = network.get_layer(_NORM)(x, training=False)
     head = network.get_layer("genres")
     return ops.matmul(x, head.kernel) + head.bias
+
+
+def _names(network):
+    return {layer.name for layer in network.layers}
 
 
 def _csra(x, settings, seed):

@@ -42,11 +42,13 @@ def build_network(settings, height=None, width=None, *, seed=0, prior=None):
     height, width = height or backbone.height, width or backbone.width
     _require_size(backbone, height, width)
     core = build_backbone(backbone, height, width, resolve_weights(settings))
+    if settings.head == "levels":
+        core = keras.Model(core.inputs, backbone.block_maps_of(core), name=core.name)
 
     images = keras.Input((height, width, 3), dtype="float32", name="images")
     x = preprocess(images, backbone)
-    x = core(x)
-    scores = add_head(x, settings, seed)
+    outputs = core(x)
+    scores = add_head(outputs if settings.head == "levels" else [outputs], settings, seed)
     network = keras.Model(images, scores, name=f"{backbone.name}_genres")
     if prior is not None:
         start_at(network, prior, settings)

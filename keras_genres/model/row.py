@@ -111,6 +111,27 @@ class Backbone:
             )
         return found
 
+    def block_maps_of(self, model):
+        """Return the symbolic tensors of every block's last feature map.
+
+        First the network's output, then the others from the lowest block up. A
+        model that is made of them in this order has its layers in the old order.
+
+        Args:
+            model: The headless network, as `network.backbone_of` gives it.
+
+        Raises:
+            ValueError: If `model` is another network.
+        """
+        # Not `layer.output`: a layer of a network that was cut out of another has two.
+        found = {
+            node.operation: node.output_tensors[0]
+            for nodes in model._nodes_by_depth.values()
+            for node in nodes
+        }
+        *lower, _ = self.layers_by_block(model).values()
+        return [model.outputs[0], *(found[layers[-1]] for layers in lower)]
+
     def feature_map_of(self, model):
         """Return the symbolic tensor of a backbone's last feature map.
 

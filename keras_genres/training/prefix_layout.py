@@ -121,14 +121,15 @@ class Layout:
 
     def _common(self, cut):
         settings = self.job.settings
-        is_pooled = settings.model.head == "pooled"
+        head = settings.model.head
         return {
             "backbone": self.backbone.name,
             "cut": cut,
             "weights": self._weights_hash(cut),
             "pixels": [settings.input.height, settings.input.width, settings.input.fit],
             "decoder": DECODER_VERSION,
-            "pooling": settings.model.pooling if cut == HEAD and is_pooled else None,
+            "pooling": settings.model.pooling if cut == HEAD and head == "pooled" else None,
+            **({} if head == "pooled" else {"head": head}),
             "precision": settings.training.precision,
             "batch": self.job.scoring_size,  # by which sums are rounded
             "jit": settings.training.jit,
