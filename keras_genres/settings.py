@@ -216,8 +216,8 @@ class TrainingSettings:
 class EvaluationSettings:
     """How thresholds and intervals are made from saved scores."""
 
-    thresholds: Literal["exact", "grid"] = "exact"
-    """Best F1 over every cut point of the validation scores, or over the paper's grid."""
+    thresholds: Literal["exact", "grid", "expected"] = "exact"
+    """Best F1 over every cut of the validation scores, over the paper's grid, or as expected."""
     grid_step: float = 0.05
     """`grid`: distance between thresholds."""
     resamples: int = 1000

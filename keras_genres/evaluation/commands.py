@@ -11,16 +11,31 @@ from keras_genres.options import format_option, run_argument
 
 @click.command()
 @run_argument
-@click.option("--method", type=click.Choice(["exact", "grid"]), help="Default: the run's own.")
+@click.option(
+    "--method", type=click.Choice(["exact", "grid", "expected"]), help="Default: the run's own."
+)
 @click.option("--grid-step", type=click.FloatRange(0.001, 0.5), help="Distance of the grid.")
+@click.option(
+    "--cross-fit", is_flag=True, help="Change nothing; print how well each method does on others."
+)
 @format_option
-def thresholds(run, method, grid_step, form):
+def thresholds(run, method, grid_step, cross_fit, form):
     """Choose the thresholds of RUN again from its validation scores.
 
     The report and the models in the run folder get the new thresholds too,
     those of a calibrated run on the scale of their scores; `report --html`
     then makes the page again.
+
+    --cross-fit tells which method to take, from validation alone: macro F1 of
+    posters that did not choose the thresholds they are picked by.
+
+    
+        keras-genres thresholds runs/v2s --cross-fit
+        keras-genres thresholds runs/v2s --method expected
     """
+    if cross_fit:
+        _cross_fit(run, method, grid_step, form)
+        return
     from keras_genres.artefact import models_of, update_thresholds
     from keras_genres.evaluation.report import format_table, write_report
     from keras_genres.evaluation.thresholds import sweep
@@ -39,6 +54,14 @@ def thresholds(run, method, grid_step, form):
             click.echo(f"Carried the thresholds into {model}", err=True)
         write_report(run, note=_note)
     click.echo(format_table(table, form))
+
+
+def _cross_fit(run, method, grid_step, form):
+    from keras_genres.evaluation.expected_f1 import compare_methods
+    from keras_genres.evaluation.report import format_table
+    from keras_genres.runs import Run
+
+    click.echo(format_table(compare_methods(Run.open(run), method, grid_step), form))
 
 
 @click.command()

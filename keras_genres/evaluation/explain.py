@@ -156,6 +156,11 @@ def explain_thresholds(report):
             "with the best F1 was taken: halfway between the lowest score picked and the highest "
             "left out (Lipton et al. 2014)."
         )
+    elif method == "expected":
+        how = (
+            f"For each genre scores were made shares by Platt scaling on {posters}, and the cut "
+            "was taken that has the best expected F1 there (Ye et al. 2012)."
+        )
     elif method.startswith("grid "):
         how = (
             f"For each genre the threshold of a grid with steps of {method.removeprefix('grid ')} "

@@ -6,6 +6,8 @@ from keras_genres.errors import UserError
 from keras_genres.evaluation.metrics import f1_from_counts, f1_per_genre, pick
 from keras_genres.genres import GENRES
 
+METHODS = ("exact", "grid", "expected")
+"""Best F1 over all cuts, over those of a grid, or as expected of calibrated scores."""
 FALLBACK = 0.5
 """Threshold of a genre without a positive poster, where every cut has F1 0."""
 FIXED = "fixed picks"
@@ -112,12 +114,29 @@ def f1_curve(labels, scores, thresholds):
     )
 
 
+def choose(method, labels, scores, grid_step):
+    """Return thresholds of shape `(genres,)`, chosen by one of `METHODS`.
+
+    Raises:
+        ValueError: If there is no such method, or as the method's own function says.
+    """
+    if method == "exact":
+        return choose_thresholds(labels, scores)
+    if method == "grid":
+        return grid_thresholds(labels, scores, grid_step)
+    if method == "expected":
+        from keras_genres.evaluation.expected_f1 import expected_thresholds  # scikit-learn
+
+        return expected_thresholds(labels, scores)
+    raise ValueError(f"`method` must be one of {METHODS}. Received: {method!r}")
+
+
 def sweep(run, method=None, grid_step=None):
     """Choose thresholds from a run's saved validation scores and save them.
 
     Args:
         run: The `Run`; its `thresholds.json` is replaced.
-        method: `exact` or `grid`; `None` for what the run's settings say.
+        method: One of `METHODS`; `None` for what the run's settings say.
         grid_step: Distance between the thresholds of `grid`; `None` for the settings'.
 
     Returns:
@@ -134,13 +153,9 @@ def sweep(run, method=None, grid_step=None):
     method = method or settings.thresholds
     step = settings.grid_step if grid_step is None else grid_step
     found = run.predictions("val")
-    _require_choice(run, found.scores)
-    if method == "exact":
-        thresholds, label = choose_thresholds(found.labels, found.scores), "exact"
-    elif method == "grid":
-        thresholds, label = grid_thresholds(found.labels, found.scores, step), f"grid {step:g}"
-    else:
-        raise ValueError(f"`method` must be 'exact' or 'grid'. Received: {method!r}")
+    require_choice(run, found.scores)
+    thresholds = choose(method, found.labels, found.scores, step)
+    label = f"grid {step:g}" if method == "grid" else method
     f1 = f1_per_genre(found.labels, pick(found.scores, thresholds))
     run.save_thresholds(thresholds, label, f1)
     return pd.DataFrame(
@@ -166,7 +181,12 @@ def save_fixed(run, chosen_on):
     run.save_thresholds([FALLBACK] * len(GENRES), FIXED, f1, chosen_on)
 
 
-def _require_choice(run, scores):
+def require_choice(run, scores):
+    """Refuse scores that are picks, the same for every poster.
+
+    Raises:
+        UserError: If they are.
+    """
     # thresholds.json is not asked: it may be damaged, and is to be written anew.
     is_baseline = run.environment().get("kind") == "baseline"
     is_same = len(scores) and np.isin(scores[0], (0, 1)).all() and (scores == scores[0]).all()
@@ -193,9 +213,14 @@ def _best_cut(found, scores):
     below = np.searchsorted(ranked, lowest)
     kind = ranked.dtype.type
     left_out = ranked[below - 1] if below else min(kind(0), lowest)
+    return between(left_out, lowest), float(f1[best])
+
+
+def between(low, high):
+    """Return the threshold halfway between two scores of one precision, above `low`."""
     # NumPy 1 would go on in float64 beside a Python number.
-    middle = left_out + (lowest - left_out) * kind(0.5)
-    return float(middle if middle > left_out else lowest), float(f1[best])
+    middle = low + (high - low) * high.dtype.type(0.5)
+    return float(middle if middle > low else high)
 
 
 def _reaching(ranked, thresholds):
