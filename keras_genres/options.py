@@ -4,6 +4,8 @@ import json
 
 import click
 
+from keras_genres.recipes import RECIPES
+
 format_option = click.option(
     "--format",
     "form",
@@ -36,11 +38,11 @@ _SHORTCUTS = {
 
 
 def settings_options(command):
-    """Add `--config`, `--set` and the shortcuts, resolved to `settings`."""
+    """Add `--recipe`, `--config`, `--set` and the shortcuts, resolved to `settings`."""
     from functools import wraps
 
     @wraps(command)
-    def wrapped(config, overrides, backbone, **values):
+    def wrapped(recipe, config, overrides, backbone, **values):
         from keras_genres.settings import load_settings, read_changes
 
         short = {name: values.pop(name) for name in _SHORTCUTS}
@@ -51,8 +53,9 @@ def settings_options(command):
             *(f"{_SHORTCUTS[name]}={value}" for name, value in short.items() if value is not None),
         ]
         if values.get("resume"):  # what is not said was said when the run began
-            values["changes"] = read_changes(config, overrides)
-        return command(settings=load_settings(config, overrides), **values)
+            values["changes"] = RECIPES.get(recipe, {}) | read_changes(config, overrides)
+        settings = load_settings(config, overrides, RECIPES.get(recipe))
+        return command(settings=settings, **values)
 
     for option in (
         seed_option,
@@ -65,6 +68,11 @@ def settings_options(command):
         weights_option,
         set_option,
         config_option,
+        click.option(
+            "--recipe",
+            type=click.Choice(list(RECIPES)),
+            help="Settings to begin with: the paper's, which are the defaults, or the best found.",
+        ),
     ):
         wrapped = option(wrapped)
     return wrapped

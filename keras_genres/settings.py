@@ -46,8 +46,10 @@ class PrepareSettings:
 class InputSettings:
     """How posters become batches."""
 
+    shape: Literal["backbone", "portrait"] = "backbone"
+    """What an empty height is: the backbone's own, or as much higher as posters are (10:7)."""
     height: int | None = None
-    """Rows of pixels the network sees; empty: the backbone's own size."""
+    """Rows of pixels the network sees; empty: see input.shape."""
     width: int | None = None
     """Columns of pixels the network sees; empty: the backbone's own size."""
     fit: Literal["squeeze", "crop", "pad"] = "squeeze"

@@ -19,6 +19,8 @@ from keras_genres.model.weights import resolve_weights
 PAPER_HEAD_EPOCHS = 10
 PAPER_LEARNING_RATE = 1e-5
 SCRATCH_LEARNING_RATE = 1e-3
+PORTRAIT = 10 / 7
+"""Rows a column of `input.shape=portrait`: posters have 3 rows for 2 columns."""
 _LOWEST_SHARE = 0.01
 """Share of the full rate that the cosine falls to."""
 
@@ -57,7 +59,7 @@ def resolve(settings):
     training = settings.training
     fill = {
         "model.weights": weights,
-        "input.height": settings.input.height or backbone.height,
+        "input.height": settings.input.height or _height(settings.input, backbone),
         "input.width": settings.input.width or backbone.width,
     }
     if training.unfreeze is None:
@@ -70,6 +72,13 @@ def resolve(settings):
     resolved = settings.replace(fill)
     stages(resolved)
     return resolved
+
+
+def _height(settings, backbone):
+    if settings.shape == "backbone":
+        return backbone.height
+    # In whole steps of the last feature map, which has one place for 32 pixels.
+    return round((settings.width or backbone.width) * PORTRAIT / 32) * 32
 
 
 def stages(settings):
