@@ -42,8 +42,9 @@ def add_head(outputs, settings, seed=0):
         return layers.Activation("sigmoid", dtype="float32", name="genres")(found)
     if settings.head == "levels":
         x = layers.Concatenate(dtype="float32", name=LEVELS)([*map(mean_and_deviation, outputs)])
+        # Channels of all blocks on one scale, known after few steps: small data has no more.
         x = layers.BatchNormalization(
-            center=False, scale=False, epsilon=1e-6, dtype="float32", name=_NORM
+            momentum=0.9, center=False, scale=False, epsilon=1e-6, dtype="float32", name=_NORM
         )(x)
     else:
         x = _POOLS[settings.pooling](name=_POOL)(*outputs)
