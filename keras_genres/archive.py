@@ -22,7 +22,13 @@ _LARGEST = 10**6  # of a number in a layer's description: widths, kernels, chann
 
 _CLASSES = {
     "keras": {"DTypePolicy", "Sequential"},
-    "keras.initializers": {"GlorotUniform", "Ones", "VarianceScaling", "Zeros"},
+    "keras.initializers": {
+        "GlorotUniform",
+        "Ones",
+        "TruncatedNormal",
+        "VarianceScaling",
+        "Zeros",
+    },
     "keras.layers": {
         "Activation",
         "Add",
@@ -32,7 +38,9 @@ _CLASSES = {
         "Conv2D",
         "Dense",
         "DepthwiseConv2D",
+        "Dot",
         "Dropout",
+        "EinsumDense",
         "GlobalAveragePooling2D",
         "GlobalMaxPooling2D",
         "InputLayer",
@@ -43,11 +51,14 @@ _CLASSES = {
         "Rescaling",
         "Reshape",
         "SeparableConv2D",
+        "Softmax",
         "ZeroPadding2D",
     },
     "keras.src.applications.convnext": {"LayerScale"},
     "keras.src.models.functional": {"Functional"},
-    "keras.src.ops.numpy": {"Add", "Flip", "Multiply"},
+    "keras.src.ops.core": {"Cast"},
+    "keras.src.ops.nn": {"Moments"},
+    "keras.src.ops.numpy": {"Add", "Concatenate", "Flip", "Multiply", "Sqrt"},
     None: {"__keras_tensor__"},
 }
 # Every class that the description of one of our networks names, by module.
@@ -61,6 +72,7 @@ _NUMBERS = {
     "DepthwiseConv2D": lambda sizes: (
         (sizes("kernel_size") + 1) * sizes("in") * sizes("depth_multiplier")
     ),
+    "EinsumDense": lambda sizes: (sizes("in") + 1) * sizes("output_shape"),
     "LayerNormalization": lambda sizes: 2 * sizes("in"),
     "LayerScale": lambda sizes: sizes("projection_dim"),
     "SeparableConv2D": lambda sizes: (

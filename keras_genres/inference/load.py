@@ -40,9 +40,10 @@ def _require_modest(network, model_file):
     while waiting:
         layer = waiting.pop()
         waiting += getattr(layer, "layers", ())
-        shape = layer.output.shape[1:]
-        if math.prod(shape) > _MOST_PER_PIXEL * math.prod(seen[1:3]):
-            raise UserError(
-                f"{model_file} holds another network: {layer.name!r} makes {tuple(shape)} numbers "
-                "of each poster."
-            )
+        for output in keras.tree.flatten(layer.output):
+            shape = output.shape[1:]
+            if math.prod(shape) > _MOST_PER_PIXEL * math.prod(seen[1:3]):
+                raise UserError(
+                    f"{model_file} holds another network: {layer.name!r} makes {tuple(shape)} "
+                    "numbers of each poster."
+                )
