@@ -53,7 +53,8 @@ def add_head(outputs, settings, seed=0):
     head = layers.Dense(
         NUM_GENRES,
         activation="sigmoid",
-        kernel_initializer=_glorot(seed),
+        # Thousands of channels on one scale: random weights would be mostly noise to unlearn.
+        kernel_initializer="zeros" if settings.head == "levels" else _glorot(seed),
         dtype="float32",
         name="genres",
     )
