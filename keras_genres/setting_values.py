@@ -40,6 +40,8 @@ _RANGES = {
     "grid_step": (0.001, 0.5),
     "confidence": (0.5, 0.999),
     "pos_weight_cap": (1, float("inf")),
+    "mixup": (0, 100),
+    "cutmix": (0, 100),
     "label_smoothing": (0, 0.9),
     "effective_beta": (0, 0.999999),
     "focal_gamma": (0, 10),

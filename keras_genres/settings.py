@@ -186,6 +186,10 @@ class TrainingSettings:
     """Epochs of the last stage without a better score before stopping."""
     loss: Literal["bce", "weighted_bce", "focal", "asymmetric", "hill"] = "bce"
     """Binary cross-entropy; with a weight on positives; focal; asymmetric; for missing labels."""
+    mixup: float = 0.0
+    """Alpha of the Beta distribution of shares by which two posters are mixed; 0 for none."""
+    cutmix: float = 0.0
+    """The same for the area of a poster that is pasted into another; 0 for none."""
     label_smoothing: float = 0.0
     """Share of the way to 0.5 that labels are moved in the loss."""
     pos_weight: Literal["ratio", "effective"] = "ratio"

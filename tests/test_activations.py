@@ -9,7 +9,7 @@ import pytest
 
 from keras_genres.errors import UserError
 from keras_genres.input.activations import activation_batches, plain_activation_batches
-from keras_genres.input.pipeline import epoch_rows
+from keras_genres.input.chance import epoch_rows
 from keras_genres.training.activations import Activations, make_room
 
 VALUES = np.arange(12, dtype="float32").reshape(4, 3)

@@ -7,10 +7,12 @@ batches of posters whether their frozen part is kept or computed anew.
 import numpy as np
 import tensorflow as tf
 
-from keras_genres.input.pipeline import epoch_rows, options, steps_per_epoch
+from keras_genres.input.chance import epoch_mixes, epoch_rows, steps_per_epoch
+from keras_genres.input.mixing import mixed, mixed_labels, partners_of
+from keras_genres.input.pipeline import options
 
 
-def activation_batches(views, labels, *, batch_size, seed, first_epoch=0, first_step=0):
+def activation_batches(views, labels, *, batch_size, seed, mixup=0.0, first_epoch=0, first_step=0):
     """Return shuffled batches of activations without end.
 
     Epoch `e` shows view `e % views` of every poster. With as many views as
@@ -22,6 +24,7 @@ def activation_batches(views, labels, *, batch_size, seed, first_epoch=0, first_
         labels: 0/1 array of shape `(posters, genres)`.
         batch_size: Posters in a batch.
         seed: Seed of the order.
+        mixup: How activations are mixed, see `chance.epoch_mixes`; 0 for not.
         first_epoch: Epoch to begin with.
         first_step: Batches of it to skip.
 
@@ -36,15 +39,22 @@ def activation_batches(views, labels, *, batch_size, seed, first_epoch=0, first_
 
     def one_epoch(epoch):
         rows = epoch_rows(count, batch_size, seed, epoch)
-        return tf.data.Dataset.from_tensor_slices(
-            (rows, tf.repeat(epoch % len(views), tf.size(rows)))
-        ).batch(batch_size, drop_remainder=True)
+        parts = [rows, tf.repeat(epoch % len(views), tf.size(rows))]
+        if mixup:
+            parts += [epoch_mixes(count, batch_size, seed, epoch, mixup)]
+        parts = tf.data.Dataset.from_tensor_slices(tuple(parts))
+        return parts.batch(batch_size, drop_remainder=True)
 
-    def gather(rows, view):
+    def gather(rows, view, *mixes):
         (found,) = tf.numpy_function(
             lambda rows, view: [views[view[0]][rows]], [rows, view], [kind]
         )
-        return tf.ensure_shape(found, (batch_size, width)), tf.gather(labels, rows)
+        found, wanted = tf.ensure_shape(found, (batch_size, width)), tf.gather(labels, rows)
+        if mixes:
+            exact = tf.cast(found, tf.float32)
+            found = tf.cast(mixed(exact, partners_of(exact, tf), *mixes), kind)
+            wanted = mixed_labels(wanted, partners_of(wanted, tf), *mixes)
+        return found, wanted
 
     batches = tf.data.Dataset.counter(first_epoch).flat_map(one_epoch).skip(first_step)
     batches = batches.map(gather, tf.data.AUTOTUNE)

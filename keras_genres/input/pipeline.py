@@ -7,7 +7,6 @@ k epochs on.
 """
 
 import copy
-import math
 import os
 from dataclasses import dataclass
 
@@ -16,10 +15,9 @@ import tensorflow as tf
 
 from keras_genres.input.augment import augment_batch
 from keras_genres.input.cache import keep_decoded
+from keras_genres.input.chance import epoch_mixes, epoch_rows, epoch_uniforms, steps_per_epoch
 from keras_genres.input.decode import decode_poster
-from keras_genres.input.variation import NUM_UNIFORMS
-
-_SHUFFLE, _FILL, _AUGMENT = range(3)  # streams of chance drawn from one seed
+from keras_genres.input.mixing import mixed_labels, mixed_pixels, partners_of
 
 
 @dataclass
@@ -131,13 +129,18 @@ class PosterSource:
         return batches.map(gather, tf.data.AUTOTUNE)
 
 
-def steps_per_epoch(num_posters, batch_size):
-    """Return the batches of an epoch, the filled-up last one included."""
-    return math.ceil(num_posters / batch_size)
-
-
 def training_batches(
-    source, labels, *, batch_size, seed, augment, first_epoch=0, first_step=0, where="pipeline"
+    source,
+    labels,
+    *,
+    batch_size,
+    seed,
+    augment,
+    mixup=0.0,
+    cutmix=0.0,
+    first_epoch=0,
+    first_step=0,
+    where="pipeline",
 ):
     """Return varied, shuffled batches without end.
 
@@ -151,6 +154,8 @@ def training_batches(
         batch_size: Posters in a batch.
         seed: Seed of the order and of the variations.
         augment: An `AugmentSettings`.
+        mixup: How varied posters are mixed, see `chance.epoch_mixes`; 0 for not.
+        cutmix: The same for pasting a part of one into another.
         first_epoch: Epoch to begin with.
         first_step: Batches of it to skip.
         where: `pipeline` varies the posters here; `device` leaves it to the
@@ -162,7 +167,9 @@ def training_batches(
         `(batch_size, height, width, 3)` and float32 of shape
         `(batch_size, genres)`. With `device` the images are a pair: uint8
         posters as decoded, and the uniforms that vary them, float32 of shape
-        `(batch_size, NUM_UNIFORMS)`.
+        `(batch_size, NUM_UNIFORMS)`. Where posters are mixed three more follow:
+        their partners, the partners' uniforms, and the mixes of shape
+        `(batch_size, NUM_MIX)`.
 
     Raises:
         ValueError: If there are no posters, or not one row of labels for
@@ -177,15 +184,26 @@ def training_batches(
     with tf.device("CPU:0"):  # tf.data reads it there; a GPU's memory is the network's
         labels = tf.constant(labels)
 
+    size = source.height, source.width
+
     def one_epoch(epoch):
         rows = epoch_rows(count, batch_size, seed, epoch)
-        uniforms = tf.gather(epoch_uniforms(count, seed, epoch), rows)
-        return tf.data.Dataset.from_tensor_slices((rows, uniforms))
+        parts = [rows, tf.gather(epoch_uniforms(count, seed, epoch), rows)]
+        if mixup or cutmix:
+            parts += [epoch_mixes(count, batch_size, seed, epoch, mixup, cutmix, *size)]
+        return tf.data.Dataset.from_tensor_slices(tuple(parts))
 
-    def vary(images, rows, uniforms):
+    def vary(images, rows, uniforms, *mixes):
+        wanted = tf.gather(labels, rows)
+        if mixes:
+            wanted = mixed_labels(wanted, partners_of(wanted, tf), *mixes, *size)
         if where == "device":
-            return (images, uniforms), tf.gather(labels, rows)
-        return augment_batch(images, uniforms, augment), tf.gather(labels, rows)
+            inputs = (images, uniforms)
+            # Partners go along: on the device a batch may be cut in parts.
+            more = (*(partners_of(each, tf) for each in inputs), *mixes) if mixes else ()
+            return inputs + more, wanted
+        pixels = augment_batch(images, uniforms, augment)
+        return _mixed(pixels, *mixes) if mixes else pixels, wanted
 
     epochs = tf.data.Dataset.counter(first_epoch)
     # Rows are skipped, so nothing is decoded for it.
@@ -250,44 +268,9 @@ def view_batches(source, *, batch_size, seed, view, augment, start=0, where="pip
     return batches.prefetch(tf.data.AUTOTUNE).with_options(options())
 
 
-def epoch_rows(count, batch_size, seed, epoch):
-    """Return the rows of an epoch in their order, filled up to whole batches.
-
-    Args:
-        count: Posters of the training split.
-        batch_size: Posters in a batch.
-        seed: Seed of the training.
-        epoch: Scalar, from 0.
-
-    Returns:
-        int64 tensor of shape `(steps_per_epoch * batch_size,)`.
-    """
-    keys = np.random.SeedSequence(seed).generate_state(3, np.uint32).astype(np.int64)
-    order, fill = (_shuffled(count, keys[part], epoch) for part in (_SHUFFLE, _FILL))
-    num_filled = steps_per_epoch(count, batch_size) * batch_size - count
-    return tf.concat([order, tf.gather(fill, tf.range(num_filled) % count)], axis=0)
-
-
-def epoch_uniforms(num_posters, seed, epoch):
-    """Return the random numbers that vary each poster in an epoch.
-
-    Args:
-        num_posters: Posters of the training split.
-        seed: Seed of the training.
-        epoch: Scalar, from 0.
-
-    Returns:
-        float32 tensor in [0, 1), shape `(num_posters, NUM_UNIFORMS)`.
-    """
-    keys = np.random.SeedSequence(seed).generate_state(3, np.uint32).astype(np.int64)
-    shape = (num_posters, NUM_UNIFORMS)
-    return tf.random.stateless_uniform(shape, tf.stack([keys[_AUGMENT], tf.cast(epoch, tf.int64)]))
-
-
-def _shuffled(count, key, epoch):
-    rows = tf.range(count, dtype=tf.int64)
-    seed = tf.stack([key, tf.cast(epoch, tf.int64)])
-    return tf.random.experimental.stateless_shuffle(rows, seed)
+@tf.function(jit_compile=True)
+def _mixed(pixels, mixes):
+    return mixed_pixels(pixels, partners_of(pixels, tf), mixes, tf)
 
 
 def _require_posters(source):

@@ -8,6 +8,7 @@ and its kin) turn XLA off for the whole network; gathers do not.
 import keras
 from keras import ops
 
+from keras_genres.input.mixing import NUM_MIX, mixed_pixels
 from keras_genres.input.variation import (
     LUMA,
     NUM_UNIFORMS,
@@ -18,8 +19,8 @@ from keras_genres.input.variation import (
 )
 
 
-def augmented(network, settings):
-    """Return a network that varies its posters first, to train `network` with.
+def augmented(network, settings, is_mixed=False):
+    """Return a network that varies and mixes its posters first, to train `network` with.
 
     The layers and weights are those of `network`, which is what to save and
     to score with. Compile and fit the result on what
@@ -29,10 +30,13 @@ def augmented(network, settings):
         network: A `keras.Model` from images of shape `(N, height, width, 3)`,
             float32 in 0–255.
         settings: An `AugmentSettings`.
+        is_mixed: Whether each poster is mixed with its partner.
 
     Returns:
         A `keras.Model` from a pair, uint8 images of the same shape and float32
-        uniforms of shape `(N, NUM_UNIFORMS)`, to the output of `network`.
+        uniforms of shape `(N, NUM_UNIFORMS)`, to the output of `network`. Where
+        posters are mixed it takes three more: images and uniforms of their
+        partners, and mixes of shape `(N, NUM_MIX)`.
 
     Example:
         >>> trainee = augmented(network, settings.augment)
@@ -40,10 +44,19 @@ def augmented(network, settings):
         >>> trainee.fit(training_batches(..., where="device"), steps_per_epoch=steps)
         >>> network.save("model.keras")
     """
-    images = keras.Input(network.input_shape[1:], dtype="uint8", name="images")
-    uniforms = keras.Input((NUM_UNIFORMS,), dtype="float32", name="uniforms")
-    pixels = Augment(settings, name="augment")([images, uniforms])
-    return keras.Model([images, uniforms], network(pixels), name=f"augmented_{network.name}")
+
+    def posters(name):
+        images = keras.Input(network.input_shape[1:], dtype="uint8", name=f"{name}images")
+        return [images, keras.Input((NUM_UNIFORMS,), dtype="float32", name=f"{name}uniforms")]
+
+    vary = Augment(settings, name="augment")
+    inputs = posters("")
+    pixels = vary(inputs)
+    if is_mixed:
+        partners, mixes = posters("partner_"), keras.Input((NUM_MIX,), dtype="float32", name="mix")
+        pixels = Mix(name="mix_posters")([pixels, vary(partners), mixes])
+        inputs += [*partners, mixes]
+    return keras.Model(inputs, network(pixels), name=f"augmented_{network.name}")
 
 
 class Augment(keras.layers.Layer):
@@ -60,6 +73,21 @@ class Augment(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         """Return the shape of the images."""
+        return input_shape[0]
+
+
+class Mix(keras.layers.Layer):
+    """`mixed_pixels`, as a layer: float32 pixels of `[pixels, partners, mixes]`."""
+
+    def __init__(self, **options):
+        super().__init__(**options | {"dtype": "float32"})
+
+    def call(self, inputs):
+        """Return the mixed posters of `[pixels, partners, mixes]`."""
+        return mixed_pixels(*inputs, ops)
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the pixels."""
         return input_shape[0]
 
 

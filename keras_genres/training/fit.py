@@ -9,7 +9,7 @@ from keras_genres.data.table import load_posters, require_positives
 from keras_genres.errors import UserError
 from keras_genres.files import UNFINISHED, partial_of, whole_folder, write_text
 from keras_genres.inference.load import load_network
-from keras_genres.input.pipeline import steps_per_epoch
+from keras_genres.input.chance import steps_per_epoch
 from keras_genres.locks import alone
 from keras_genres.model.freezing import count_parameters
 from keras_genres.runs import Run

@@ -69,6 +69,9 @@ class PrefixCache:
             for stage in job.stages
             if self.options.cache != "off" and (decided is None or stage.name in decided)
         }
+        if self._cuts and job.settings.training.cutmix:
+            note("Prefix cache: off (training.cutmix pastes pixels, which are not kept)")
+            self._cuts = {}
         self._is_decided = decided is not None
 
     def find(self):

@@ -51,8 +51,13 @@ def resolve(settings):
         `Settings` without an empty stage, size or weights setting.
 
     Raises:
-        UserError: For an unknown backbone or block, or no epoch at all.
+        UserError: For an unknown backbone or block, no epoch at all, or two settings at odds.
     """
+    if settings.training.cutmix and settings.prefix.cache == "on":
+        raise UserError(
+            "training.cutmix pastes pixels, but prefix.cache=on trains on what a layer gives. Use "
+            "--prefix-cache off, or training.mixup, which mixes either."
+        )
     backbone = find_backbone(settings.model.backbone)
     weights = resolve_weights(settings.model)
     is_pretrained = weights != "none"

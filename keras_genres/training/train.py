@@ -9,7 +9,7 @@ import keras
 from keras_genres.errors import UserError
 from keras_genres.files import explain_os_error
 from keras_genres.input.cache import check_readable
-from keras_genres.input.pipeline import steps_per_epoch
+from keras_genres.input.chance import steps_per_epoch
 from keras_genres.training import callbacks, display
 from keras_genres.training.course import Course
 from keras_genres.training.display import say

@@ -34,18 +34,22 @@ def live_trainee(job, sources):
         sources: Split name to `PosterSource`.
     """
     settings = job.settings
-    model, where = job.network, settings.augment.where
+    training, where = settings.training, settings.augment.where
+    model = job.network
     if where == "device":
         with job.scope():
-            model = augmented(job.network, settings.augment)
+            is_mixed = bool(training.mixup or training.cutmix)
+            model = augmented(job.network, settings.augment, is_mixed)
 
     def batches(epoch, step=0):
         found = training_batches(
             sources["train"],
             job.posters.part("train").labels,
-            batch_size=settings.training.batch_size,
-            seed=settings.training.seed,
+            batch_size=training.batch_size,
+            seed=training.seed,
             augment=settings.augment,
+            mixup=training.mixup,
+            cutmix=training.cutmix,
             first_epoch=epoch,
             first_step=step,
             where=where,
@@ -77,6 +81,7 @@ def kept_trainee(job, kept):
             job.posters.part("train").labels,
             batch_size=settings.training.batch_size,
             seed=settings.training.seed,
+            mixup=settings.training.mixup,
             first_epoch=epoch,
             first_step=step,
         )
