@@ -32,6 +32,8 @@ _RANGES = {
     "contrast": (0, 1),
     "saturation": (0, 1),
     "hue": (0, 0.5),
+    "crop": (0.05, 1),
+    "erase": (0, 1),
     "layer_decay": (0.01, 1),
     "weight_decay": (0, 10),
     "ema": (0, 0.99999),

@@ -86,6 +86,10 @@ class AugmentSettings:
     """Blend with the grey picture by a factor of 1 ± this."""
     hue: float = 0.02
     """Turn the hue by up to this share of the colour circle, either way."""
+    crop: float = 1.0
+    """Smallest share of a poster's area that a random crop of its shape keeps; 1 crops nothing."""
+    erase: float = 0.0
+    """Share of posters of which a random box, 2 to 33 % of the area, takes the mean colour."""
     fill: Literal["reflect", "black"] = "reflect"
     """What shows where the picture was moved away."""
     where: Literal["pipeline", "device", "auto"] = "auto"

@@ -221,3 +221,57 @@ def test_tf_data_gives_the_pixels_of_an_eager_call(batch):
     found = np.concatenate(list(mapped.as_numpy_iterator()))
     np.testing.assert_allclose(found, eager, atol=1e-3)
     np.testing.assert_array_equal(np.concatenate(list(mapped.as_numpy_iterator())), found)
+
+
+def test_a_crop_fills_the_poster_with_its_window():
+    columns = np.arange(32, dtype=np.uint8) * 8
+    images = np.broadcast_to(columns[None, None, :, None], (1, 16, 32, 3))
+    settings = dataclasses.replace(OFF, crop=0.25)
+    # A quarter of the area is half of each side: columns 16 to 31, two of the result for each.
+    found = varied(images, settings, CROP_AREA=1.0, CROP_X=1.0)[0, 5, :, 0]
+    source = 16 + (np.arange(32) + 0.5) / 2 - 0.5
+    np.testing.assert_allclose(found[1:-1], 8 * source[1:-1], atol=0.1)
+    np.testing.assert_array_equal(varied(images, settings, CROP_AREA=0.0, CROP_X=1.0), images)
+
+
+def test_a_window_has_the_posters_shape_lies_in_it_and_comes_first():
+    uniforms = np.random.default_rng(1).random((500, NUM_UNIFORMS), np.float32)
+    crop = dataclasses.replace(OFF, crop=0.3)
+    maps = affine_maps(tf.constant(uniforms), crop, 60, 40, tf).numpy()
+    np.testing.assert_allclose(maps[:, 0], maps[:, 4])
+    assert (maps[:, [1, 3]] == 0).all()
+    area = maps[:, 0] ** 2
+    assert 0.3 <= area.min() < 0.31 and 0.99 < area.max() <= 1 and 0.63 < area.mean() < 0.67
+    for side, at, size in ((0, 2, 40), (4, 5, 60)):
+        first = maps[:, at] - 0.5 * maps[:, side]  # the outer edge of the first pixel
+        last = first + size * maps[:, side]
+        assert first.min() >= -0.5001 and last.max() <= size - 0.4999
+        assert first.max() > 5 and last.min() < size - 5
+    both = affine_maps(
+        tf.constant(uniforms), dataclasses.replace(ALL, crop=0.3), 60, 40, tf
+    ).numpy()
+    rest = affine_maps(tf.constant(uniforms), ALL, 60, 40, tf).numpy()
+    for found, window, moved in zip(both, maps, rest, strict=True):
+        window, moved = (np.vstack([part.reshape(2, 3), [0, 0, 1]]) for part in (window, moved))
+        np.testing.assert_allclose(found.reshape(2, 3), (window @ moved)[:2], atol=1e-4)
+
+
+def test_a_box_of_the_share_of_posters_takes_their_mean_colour():
+    images = drawn_posters(300, 40, 30)
+    uniforms = np.random.default_rng(1).random((300, NUM_UNIFORMS), np.float32)
+    found = augment_batch(images, uniforms, dataclasses.replace(OFF, erase=0.6)).numpy()
+    mean = images.mean(axis=(1, 2))
+    is_erased = (found != images).any(axis=-1)
+    drawn = uniforms[:, variation.ERASE] < 0.6
+    np.testing.assert_array_equal(is_erased.any(axis=(1, 2)), drawn)
+    shapes = []
+    for poster, colour, inside in zip(found[drawn], mean[drawn], is_erased[drawn], strict=True):
+        rows, columns = inside.any(axis=1), inside.any(axis=0)
+        np.testing.assert_array_equal(inside, rows[:, None] & columns)
+        np.testing.assert_allclose(poster[inside], np.tile(colour, (inside.sum(), 1)), atol=1e-2)
+        shapes.append((rows.sum(), columns.sum()))
+    high, wide = np.transpose(shapes)
+    # 2 to 33 % of 1,200 pixels, sides rounded.
+    assert 15 < (high * wide).min() < 40 and 350 < (high * wide).max() < 420
+    assert 3 < (high / wide).max() < 4 and 3 < (wide / high).max() < 4
+    assert 150 < drawn.sum() < 210

@@ -41,6 +41,7 @@ def on_device(images, settings, uniforms=None):
         {"saturation": 0, "hue": 0},
         {"contrast": 0, "saturation": 0, "hue": 0},
         {"brightness": 0, "contrast": 0, "saturation": 0, "hue": 0},
+        {"crop": 0.2, "erase": 0.7},
     ],
     ids=lambda changes: " ".join(changes) or "all",
 )
@@ -128,6 +129,7 @@ import test_device_augment as these
 assert keras.backend.backend() == "jax"
 these.test_the_device_gives_the_pixels_of_the_pipeline({})
 these.test_the_device_gives_the_pixels_of_the_pipeline({"fill": "black"})
+these.test_the_device_gives_the_pixels_of_the_pipeline({"crop": 0.2, "erase": 0.7})
 these.test_a_step_trains_the_networks_own_weights()
 these.test_half_precision_leaves_the_pixels_alone("mixed_bfloat16")
 print("trained")

@@ -10,10 +10,11 @@ from test_resume import cut_off, settings, unlike
 
 from keras_genres.errors import UserError
 from keras_genres.input.activations import activation_batches
+from keras_genres.input.boxes import cut_boxes
 from keras_genres.input.chance import epoch_mixes, epoch_rows, epoch_uniforms
-from keras_genres.input.mixing import NUM_MIX, SHARE, cut_boxes, mixed_labels, partners_of
+from keras_genres.input.mixing import NUM_MIX, SHARE, mixed_labels, partners_of
 from keras_genres.input.pipeline import PosterSource, training_batches
-from keras_genres.input.variation import NUM_UNIFORMS
+from keras_genres.input.variation import NUM_FIRST
 from keras_genres.model.augment import augmented
 from keras_genres.model.losses import make_loss
 from keras_genres.settings import AugmentSettings, InputSettings, TrainingSettings
@@ -138,12 +139,12 @@ def test_a_stream_begun_later_goes_on_as_the_whole_one(source, kind):
     assert abs(stream(source, 1, seed=1, **kind)[0][1] - whole[0][1]).max() > 0.01
 
 
-def test_mixing_leaves_order_and_variation_as_they_were():
+def test_later_streams_of_chance_leave_the_first_three_as_they_were():
     order, _, varied = np.random.SeedSequence(5).generate_state(3, np.uint32).astype(np.int64)
     rows = tf.random.experimental.stateless_shuffle(tf.range(9, dtype=tf.int64), [order, 4])
     np.testing.assert_array_equal(epoch_rows(9, 3, 5, 4), rows)
-    uniforms = tf.random.stateless_uniform((9, NUM_UNIFORMS), [varied, 4])
-    np.testing.assert_array_equal(epoch_uniforms(9, 5, 4), uniforms)
+    uniforms = tf.random.stateless_uniform((9, NUM_FIRST), [varied, 4])
+    np.testing.assert_array_equal(epoch_uniforms(9, 5, 4)[:, :NUM_FIRST], uniforms)
 
 
 def test_kept_activations_are_mixed_by_the_shares_of_the_labels():

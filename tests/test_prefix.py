@@ -99,6 +99,8 @@ def test_what_was_kept_is_found_again_and_no_poster_is_decoded(prepared, cache, 
     "change, shared",
     [
         ("augment.hue=0.1", 4),  # posters as they are: val and test, at two cuts
+        ("augment.crop=0.5", 4),
+        ("training.mixup=0.4", 12),  # mixed after they were kept
         ("input.fit=pad", 0),
         ("model.pooling=max", 6),  # the lower cut does not know of the pooling
         ("prefix.seed=1", 4),

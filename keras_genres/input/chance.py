@@ -9,12 +9,12 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from keras_genres.input.mixing import cut_boxes
-from keras_genres.input.variation import NUM_UNIFORMS
+from keras_genres.input.boxes import cut_boxes
+from keras_genres.input.variation import NUM_FIRST, NUM_UNIFORMS
 
 # Streams drawn from one seed, a word of its state each. A new one goes to the
 # end: then the numbers of the others stay what they are.
-_SHUFFLE, _FILL, _AUGMENT, _MIX_KIND, _MIX_PLACE, _MIX_GAMMA, _MIX_POWER = range(7)
+_SHUFFLE, _FILL, _AUGMENT, _MIX_KIND, _MIX_PLACE, _MIX_GAMMA, _MIX_POWER, _AUGMENT_LATER = range(8)
 
 
 def steps_per_epoch(num_posters, batch_size):
@@ -54,8 +54,11 @@ def epoch_uniforms(num_posters, seed, epoch):
     Returns:
         float32 tensor in [0, 1), shape `(num_posters, NUM_UNIFORMS)`.
     """
-    shape = (num_posters, NUM_UNIFORMS)
-    return tf.random.stateless_uniform(shape, _key(seed, _AUGMENT, epoch))
+    first = tf.random.stateless_uniform((num_posters, NUM_FIRST), _key(seed, _AUGMENT, epoch))
+    # Column after column: one more leaves those before it as they were.
+    shape = (NUM_UNIFORMS - NUM_FIRST, num_posters)
+    later = tf.random.stateless_uniform(shape, _key(seed, _AUGMENT_LATER, epoch))
+    return tf.concat([first, tf.transpose(later)], axis=1)
 
 
 def epoch_mixes(count, batch_size, seed, epoch, mixup, cutmix=0.0, height=1, width=1):

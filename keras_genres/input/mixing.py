@@ -10,7 +10,7 @@ layer in the middle gives is Verma et al. 2019, "Manifold Mixup",
 arXiv:1806.05236.
 """
 
-import numpy as np
+from keras_genres.input.boxes import is_inside
 
 # Column of a mix: the poster's own share of each pixel, and the box that its
 # partner fills, from the first row and column to those after the last.
@@ -21,31 +21,6 @@ NUM_MIX = 5
 def partners_of(values, ops):
     """Return what each row of a batch is mixed with: the row before it; the first has the last."""
     return ops.roll(values, 1, axis=0)
-
-
-def cut_boxes(shares, uniforms, height, width, ops):
-    """Return the box of each poster that its partner is pasted into.
-
-    Args:
-        shares: float32 tensor of shape `(posters,)`: area that stays, as a
-            share. A box that reaches over an edge is cut off there.
-        uniforms: float32 tensor in [0, 1) of shape `(posters, 2)`: row and
-            column of the box's centre.
-        height: Rows of a poster.
-        width: Columns of a poster.
-        ops: The package of `shares`: `tensorflow` or `keras.ops`.
-
-    Returns:
-        float32 tensor of shape `(posters, 4)` of whole numbers: top, left,
-        bottom and right.
-    """
-    side = ops.sqrt(1.0 - shares)
-    ends = []
-    for sign in (-0.5, 0.5):
-        for axis, size in enumerate((height, width)):
-            end = ops.floor(uniforms[:, axis] * size) + ops.floor(0.5 + sign * size * side)
-            ends.append(ops.minimum(ops.maximum(end, 0.0), float(size)))
-    return ops.stack(ends, axis=1)
 
 
 def mixed(values, partners, mixes):
@@ -70,14 +45,8 @@ def mixed_pixels(pixels, partners, mixes, ops):
         mixes: float32 tensor of shape `(posters, NUM_MIX)`.
         ops: The package of `pixels`: `tensorflow` or `keras.ops`.
     """
-    height, width = pixels.shape[1:3]
-    top, left, bottom, right = (
-        ops.reshape(mixes[:, part], (-1, 1, 1, 1)) for part in (TOP, LEFT, BOTTOM, RIGHT)
-    )
-    rows = np.arange(height, dtype=np.float32)[None, :, None, None]
-    columns = np.arange(width, dtype=np.float32)[None, None, :, None]
-    is_inside = (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
-    return ops.where(is_inside, partners, mixed(pixels, partners, mixes))
+    inside = is_inside(mixes[:, TOP:], *pixels.shape[1:3], ops)
+    return ops.where(inside, partners, mixed(pixels, partners, mixes))
 
 
 def mixed_labels(labels, partners, mixes, height=1, width=1):

@@ -12,7 +12,10 @@ import numpy as np
 # Column of `uniforms` each part reads. A part keeps its column when others
 # are off, so turning one off leaves the others' pixels alone.
 FLIP, ROTATION, SHIFT_Y, SHIFT_X, SCALE, BRIGHTNESS, CONTRAST, SATURATION, HUE = range(9)
-NUM_UNIFORMS = 9
+NUM_FIRST = 9
+"""Columns that are drawn together; each later one is drawn by itself."""
+CROP_AREA, CROP_Y, CROP_X, ERASE, ERASE_AREA, ERASE_ASPECT, ERASE_Y, ERASE_X = range(9, 17)
+NUM_UNIFORMS = 17
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Share of red, green and blue in grey (ITU-R BT.601)."""
@@ -45,7 +48,7 @@ def affine_maps(uniforms, settings, height, width, ops):
     """
     signed = 2.0 * uniforms - 1.0
     moves = (settings.rotation_degrees, settings.shift, settings.scale)
-    if not (settings.flip or any(moves)):
+    if not (settings.flip or any(moves) or settings.crop < 1):
         return None
     zoom = 1.0 + settings.scale * signed[:, SCALE]
     angle = math.radians(settings.rotation_degrees) * signed[:, ROTATION]
@@ -60,17 +63,36 @@ def affine_maps(uniforms, settings, height, width, ops):
     cos, sin = ops.cos(angle) / zoom, ops.sin(angle) / zoom
     centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
     back_x, back_y = centre_x + right, centre_y + down
-    return ops.stack(
-        [
-            mirror * cos,
-            -mirror * sin,
-            centre_x - mirror * (cos * back_x - sin * back_y),
-            sin,
-            cos,
-            centre_y - (sin * back_x + cos * back_y),
-        ],
-        axis=1,
-    )
+    parts = [
+        mirror * cos,
+        -mirror * sin,
+        centre_x - mirror * (cos * back_x - sin * back_y),
+        sin,
+        cos,
+        centre_y - (sin * back_x + cos * back_y),
+    ]
+    if settings.crop < 1:
+        parts = _cropped(parts, uniforms, settings.crop, height, width, ops)
+    return ops.stack(parts, axis=1)
+
+
+def _cropped(parts, uniforms, least, height, width, ops):
+    """Return the parts of maps that move a window of the poster in its place.
+
+    The window has the poster's shape, `least` to all of its area, and lies in
+    it anywhere. What moves into view beside it is what the poster has there.
+
+    Source: Szegedy et al. 2015, arXiv:1409.4842, but for the aspect, which
+    is kept: lettering and faces are squeezed by `input.fit` already.
+    """
+    side = ops.sqrt(1.0 - (1.0 - least) * uniforms[:, CROP_AREA])
+    found = []
+    for axis, (size, column) in enumerate(((width, CROP_X), (height, CROP_Y))):
+        by_x, by_y, at = parts[3 * axis : 3 * axis + 3]
+        centre = (size - 1) / 2
+        start = (1.0 - side) * size * (uniforms[:, column] - 0.5)
+        found += [side * by_x, side * by_y, centre + start + side * (at - centre)]
+    return found
 
 
 def colour_changes(grey, uniforms, settings, ops):

@@ -8,6 +8,7 @@ and its kin) turn XLA off for the whole network; gathers do not.
 import keras
 from keras import ops
 
+from keras_genres.input.boxes import erase_boxes, filled
 from keras_genres.input.mixing import NUM_MIX, mixed_pixels
 from keras_genres.input.variation import (
     LUMA,
@@ -110,7 +111,11 @@ def augment(images, uniforms, settings):
     if settings.contrast:
         means = ops.mean(ops.cast(images, "float32"), axis=(1, 2))
         grey = ops.sum(means * LUMA, axis=1)
-    return coloured(pixels, *colour_changes(grey, uniforms, settings, ops), ops.clip)
+    pixels = coloured(pixels, *colour_changes(grey, uniforms, settings, ops), ops.clip)
+    if settings.erase:
+        boxes = erase_boxes(uniforms, settings.erase, *images.shape[1:3], ops)
+        pixels = filled(pixels, ops.mean(pixels, axis=(1, 2)), boxes, ops)
+    return pixels
 
 
 def _moved(images, uniforms, settings):

@@ -139,6 +139,10 @@ class Layout:
     def _augment(self):
         found = dataclasses.asdict(self.job.settings.augment) | {"version": AUGMENT_VERSION}
         del found["where"]  # the same posters, but for the rounding
+        # What is off does nothing, and what was kept before there was such a part is still found.
+        for name, off in (("crop", 1), ("erase", 0)):
+            if found[name] == off:
+                del found[name]
         return found
 
     def _fingerprints(self):
