@@ -34,6 +34,8 @@ _RANGES = {
     "hue": (0, 0.5),
     "crop": (0.05, 1),
     "erase": (0, 1),
+    "randaugment": (0, 4),
+    "randaugment_magnitude": (0, 10),
     "layer_decay": (0.01, 1),
     "weight_decay": (0, 10),
     "ema": (0, 0.99999),

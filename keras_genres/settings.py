@@ -90,6 +90,10 @@ class AugmentSettings:
     """Smallest share of a poster's area that a random crop of its shape keeps; 1 crops nothing."""
     erase: float = 0.0
     """Share of posters of which a random box, 2 to 33 % of the area, takes the mean colour."""
+    randaugment: int = 0
+    """Operations of RandAugment a poster, on top of the others; 0 for none."""
+    randaugment_magnitude: float = 9.0
+    """Their magnitude, up to 10."""
     fill: Literal["reflect", "black"] = "reflect"
     """What shows where the picture was moved away."""
     where: Literal["pipeline", "device", "auto"] = "auto"

@@ -100,6 +100,7 @@ def test_what_was_kept_is_found_again_and_no_poster_is_decoded(prepared, cache, 
     [
         ("augment.hue=0.1", 4),  # posters as they are: val and test, at two cuts
         ("augment.crop=0.5", 4),
+        ("augment.randaugment_magnitude=3", 12),  # of no operation
         ("training.mixup=0.4", 12),  # mixed after they were kept
         ("input.fit=pad", 0),
         ("model.pooling=max", 6),  # the lower cut does not know of the pooling

@@ -23,7 +23,8 @@ def augment_batch(images, uniforms, settings):
     poster's mean grey, saturation, hue, in this order, and clipped once at
     the end. Then a box may be erased. A part that is off is left out; with all
     off the pixels come back as they are. Moved pixels are bilinear within
-    `resample.ERROR_LEVELS`.
+    `resample.ERROR_LEVELS`. RandAugment's moves are in it, its colours come
+    before: see `recolour.recoloured`.
 
     Args:
         images: uint8 tensor of shape `(posters, height, width, 3)`; height and

@@ -18,6 +18,7 @@ from keras_genres.input.cache import keep_decoded
 from keras_genres.input.chance import epoch_mixes, epoch_rows, epoch_uniforms, steps_per_epoch
 from keras_genres.input.decode import decode_poster
 from keras_genres.input.mixing import mixed_labels, mixed_pixels, partners_of
+from keras_genres.input.recolour import recoloured
 
 
 @dataclass
@@ -160,7 +161,7 @@ def training_batches(
         first_step: Batches of it to skip.
         where: `pipeline` varies the posters here; `device` leaves it to the
             training step of `model.augment.augmented`, and a quarter of the
-            bytes goes to the device.
+            bytes goes to the device. RandAugment's colours are made here.
 
     Returns:
         Dataset of `(images, labels)`: float32 in 0–255 of shape
@@ -195,6 +196,7 @@ def training_batches(
 
     def vary(images, rows, uniforms, *mixes):
         wanted = tf.gather(labels, rows)
+        images = recoloured(images, uniforms, augment)
         if mixes:
             wanted = mixed_labels(wanted, partners_of(wanted, tf), *mixes, *size)
         if where == "device":
@@ -262,6 +264,7 @@ def view_batches(source, *, batch_size, seed, view, augment, start=0, where="pip
     batches = source.batches(tf.data.Dataset.from_tensor_slices((rows, uniforms)), batch_size)
 
     def vary(images, rows, uniforms):
+        images = recoloured(images, uniforms, augment)
         return (images, uniforms) if where == "device" else augment_batch(images, uniforms, augment)
 
     batches = batches.map(vary, tf.data.AUTOTUNE)

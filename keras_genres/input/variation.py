@@ -9,13 +9,17 @@ import math
 
 import numpy as np
 
+from keras_genres.input import randaugment
+
 # Column of `uniforms` each part reads. A part keeps its column when others
 # are off, so turning one off leaves the others' pixels alone.
 FLIP, ROTATION, SHIFT_Y, SHIFT_X, SCALE, BRIGHTNESS, CONTRAST, SATURATION, HUE = range(9)
 NUM_FIRST = 9
 """Columns that are drawn together; each later one is drawn by itself."""
 CROP_AREA, CROP_Y, CROP_X, ERASE, ERASE_AREA, ERASE_ASPECT, ERASE_Y, ERASE_X = range(9, 17)
-NUM_UNIFORMS = 17
+RANDAUGMENT = 17
+"""First of the columns of `randaugment.picks`."""
+NUM_UNIFORMS = RANDAUGMENT + randaugment.NUM_COLUMNS
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Share of red, green and blue in grey (ITU-R BT.601)."""
@@ -47,7 +51,7 @@ def affine_maps(uniforms, settings, height, width, ops):
         pixel centres from 0. `None` if nothing moves.
     """
     signed = 2.0 * uniforms - 1.0
-    moves = (settings.rotation_degrees, settings.shift, settings.scale)
+    moves = (settings.rotation_degrees, settings.shift, settings.scale, settings.randaugment)
     if not (settings.flip or any(moves) or settings.crop < 1):
         return None
     zoom = 1.0 + settings.scale * signed[:, SCALE]
@@ -71,6 +75,9 @@ def affine_maps(uniforms, settings, height, width, ops):
         cos,
         centre_y - (sin * back_x + cos * back_y),
     ]
+    if settings.randaugment:
+        drawn = uniforms[:, RANDAUGMENT:]
+        parts = randaugment.moved(parts, drawn, settings, height, width, ops)
     if settings.crop < 1:
         parts = _cropped(parts, uniforms, settings.crop, height, width, ops)
     return ops.stack(parts, axis=1)

@@ -140,9 +140,11 @@ class Layout:
         found = dataclasses.asdict(self.job.settings.augment) | {"version": AUGMENT_VERSION}
         del found["where"]  # the same posters, but for the rounding
         # What is off does nothing, and what was kept before there was such a part is still found.
-        for name, off in (("crop", 1), ("erase", 0)):
+        for name, off in (("crop", 1), ("erase", 0), ("randaugment", 0)):
             if found[name] == off:
                 del found[name]
+        if "randaugment" not in found:
+            del found["randaugment_magnitude"]
         return found
 
     def _fingerprints(self):
