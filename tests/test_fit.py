@@ -136,6 +136,11 @@ def test_data_that_were_edited_after_the_split_are_refused(prepared, tmp_path):
     assert os.listdir(tmp_path) == ["data"]
 
 
+def test_a_random_backbone_that_stays_frozen_is_told(prepared):
+    assert "stays random" in dry_run(tiny("training.epochs=0"), prepared)
+    assert "stays random" not in dry_run(tiny(), prepared)
+
+
 def test_a_dry_run_trains_one_batch_and_writes_nothing(prepared, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = dry_run(tiny(), prepared)

@@ -26,6 +26,11 @@ _SPACE_FACTOR = 15
 """Copies of the network a run has on the disk at most: three checkpoints of weights, two averages
 of Adam and the best weights, and what it leaves in the end."""
 
+_RANDOM = (
+    "Note: the backbone has no pretrained weights, and no block of it is trained: it stays random. "
+    "Give --weights, or raise training.epochs"
+)
+
 
 def fit(settings, data, out, overwrite=False, facts=None, start=None):
     """Fine-tune a backbone and write a run folder, whole or not at all.
@@ -58,6 +63,8 @@ def fit(settings, data, out, overwrite=False, facts=None, start=None):
         run = Run(scratch)
         job = _build(settings, posters, start and start.path)
         _require_space(scratch, job.network)
+        if start is None and _stays_random(job):
+            say(_RANDOM)
         write_text(run.settings_file, job.settings.to_yaml())
         posters.split.save(run.split_file)
         origin = origin_of(
@@ -216,7 +223,7 @@ def dry_run(settings, data):
     settings = resolve(settings)
     posters, _ = _posters(settings, data)
     job = build_job(settings, posters)
-    lines = [job.settings.to_yaml()]
+    lines = [job.settings.to_yaml()] + [_RANDOM] * _stays_random(job)
     for stage in job.stages:
         job.open(stage)
         trained, total = count_parameters(job.network)
@@ -241,6 +248,10 @@ def dry_run(settings, data):
         f"{steps_per_epoch(len(sources['train']), batch_size)} batches an epoch; nothing written"
     )
     return "\n".join(lines)
+
+
+def _stays_random(job):
+    return job.settings.model.weights == "none" and not job.stages[-1].blocks
 
 
 def _require_space(folder, network):
