@@ -32,6 +32,7 @@ _CLASSES = {
     "keras.layers": {
         "Activation",
         "Add",
+        "Average",
         "AveragePooling2D",
         "BatchNormalization",
         "Concatenate",
@@ -147,7 +148,7 @@ def require_known_network(path):
         raise UserError(f"{path} does not describe a network as keras-genres makes it.") from None
     stored = _numbers_in_weights(path)
     # A few more are allowed for: some layers leave out a part that others have.
-    if claimed > 1.01 * stored + 10_000:
+    if claimed > 1.02 * stored + 10_000:
         raise UserError(
             f"{path} describes a network of {claimed:,} parameters, and holds {stored:,}: "
             "another network."

@@ -38,12 +38,13 @@ def metadata_of(run, calibrated=False):
         UserError: If the run has no thresholds or settings, or one of its
             files is damaged.
     """
-    settings = run.settings()
+    settings, environment = run.settings(), run.environment()
     thresholds, calibration = run.thresholds(), run.calibration()
+    is_ensemble = environment.get("kind") == "ensemble"
     return {
         "format": "keras-genres",
         "tool_version": __version__,
-        "backbone": settings.model.backbone,
+        "backbone": environment["backbone"] if is_ensemble else settings.model.backbone,
         "genres": list(GENRES),
         **_thresholds_of(thresholds, calibration, calibrated),
         "height": settings.input.height,

@@ -29,6 +29,7 @@ from keras_genres.options import (
     print_rows,
     settings_options,
 )
+from keras_genres.training.commands import ensemble, soup
 
 
 class _Group(click.Group):
@@ -65,6 +66,8 @@ for command in (
     explain,
     export,
     compare,
+    ensemble,
+    soup,
     paper,
     experiment,
     bench,

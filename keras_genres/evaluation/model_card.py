@@ -11,6 +11,7 @@ import yaml
 
 from keras_genres.evaluation.about import about_run
 from keras_genres.evaluation.alarms import NAMES, is_alarm
+from keras_genres.evaluation.compare.facts import read_facts
 from keras_genres.evaluation.explain import explain_thresholds
 from keras_genres.evaluation.markdown import (
     escape_markdown,
@@ -132,7 +133,7 @@ def _front_matter(run, report, title):
             "keras-genres",
             "multi-label-classification",
             "film-posters",
-            run.settings().model.backbone,
+            *(read_facts(run).backbone or "").split("+"),
         ],
         "metrics": ["f1", "roc_auc"],
         "model-index": [{"name": title, "results": [result]}],

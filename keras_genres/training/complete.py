@@ -48,7 +48,7 @@ def complete(job, run, origin, out, begun):
         prefix = _keep_frozen(job, sources, stop, names)
         write_sealed(decided, {"stages": [stage.name for stage in prefix.kept]})
         course, score = train(job, sources, prefix, run, stop, begun)
-        _finish(job, score, run, stop)
+        save_results(job, score, run, stop)
         environment = describe_environment() | {
             "data": origin.data,
             "devices": job.device_count,
@@ -128,8 +128,8 @@ def seal(run):
     write_manifest(run.path)
 
 
-def _finish(job, score, run, stop):
-    """Save scores, thresholds, model and export."""
+def save_results(job, score, run, stop):
+    """Save scores, thresholds, model and export of a trained job in its run."""
     for part in ("val", "test"):
         rows = job.posters.part(part)
         Predictions(rows.filenames, rows.labels, score(part, [stop]), rows.groups).save(

@@ -25,7 +25,7 @@ class Facts:
     title: str
     """Name for a reader; the folder's where the run has none."""
     kind: str
-    """`network` or `baseline`."""
+    """`network`, `baseline` or `ensemble`."""
     experiment: str | None
     """Name of the experiment it is."""
     cut: str
@@ -95,13 +95,16 @@ def read_facts(run):
     """
     environment, settings = run.environment(), run.settings()
     name = clean(run.path.resolve().name)
-    kind = "baseline" if environment.get("kind") == "baseline" else "network"
+    kind = environment.get("kind")
+    kind = kind if kind in ("baseline", "ensemble") else "network"
     title = clean(environment.get("title")) or name
     experiment, cut = clean(environment.get("experiment")) or None, clean(environment.get("cut"))
     best_epoch, digest = _whole(environment, "best_epoch"), clean(environment.get("weights_sha256"))
     counted = run.counted_settings()  # a baseline's holds only what counted for it
-    has_network = kind == "network" or "model.backbone" in counted
-    weights, weight_file = _weights(settings.model.weights, digest) if has_network else ("", "")
+    has_network = kind != "baseline" or "model.backbone" in counted
+    weights, weight_file = "", ""
+    if has_network and kind != "ensemble":
+        weights, weight_file = _weights(settings.model.weights, digest)
     plain = settings.replace({"training.seed": 0}).to_dict()
     made = [kind, clean(environment.get("title")), experiment, cut, digest, plain]
     return Facts(
@@ -111,7 +114,7 @@ def read_facts(run):
         kind=kind,
         experiment=experiment,
         cut=cut,
-        backbone=settings.model.backbone if has_network else None,
+        backbone=_backbone(kind, environment, settings) if has_network else None,
         weights=weights,
         weight_file=weight_file,
         seed=settings.training.seed if kind == "network" or "training.seed" in counted else None,
@@ -122,6 +125,10 @@ def read_facts(run):
         settings=settings,
         recipe=json.dumps(made, sort_keys=True),
     )
+
+
+def _backbone(kind, environment, settings):
+    return clean(environment.get("backbone")) if kind == "ensemble" else settings.model.backbone
 
 
 def name_runs(facts):

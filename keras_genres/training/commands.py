@@ -1,0 +1,71 @@
+"""`keras-genres ensemble` and `soup`: options, one call, print.
+
+Nothing heavy is imported before a command runs.
+"""
+
+import click
+
+from keras_genres.options import overwrite_option
+
+_runs = click.argument("runs", nargs=-1, required=True, type=click.Path(), metavar="RUN…")
+_out = click.option("--out", type=click.Path(), required=True, help="Run folder to make.")
+
+
+@click.command()
+@_runs
+@_out
+@click.option(
+    "--weights",
+    type=click.Choice(["even", "validation"]),
+    default="even",
+    show_default=True,
+    help="Count members alike, or choose them by mean average precision on validation.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["exact", "grid", "expected"]),
+    help="How thresholds are chosen; default: as in the first run.",
+)
+@overwrite_option
+def ensemble(runs, out, weights, method, overwrite):
+    """Average the scores of finished runs of one split into a run folder.
+
+    Where all have a model and see posters of one size, the folder has one
+    model that runs them all and gives the mean.
+
+    \b
+        keras-genres ensemble runs/seed0 runs/seed1 runs/seed2 --out runs/ensemble
+    """
+    from keras_genres.training.start import start_keras
+
+    start_keras()
+    from keras_genres.training.ensemble import ensemble
+
+    _show(ensemble(runs, out, weights, method, overwrite))
+
+
+@click.command()
+@_runs
+@click.option("--data", "folder", type=click.Path(), required=True, help="Prepared posters.")
+@_out
+@click.option("--greedy", is_flag=True, help="Keep only runs that do not make validation worse.")
+@overwrite_option
+def soup(runs, folder, out, greedy, overwrite):
+    """Average the weights of finished runs of one network and split.
+
+    \b
+        keras-genres soup runs/seed0 runs/seed1 runs/seed2 --data data/ --out runs/soup
+    """
+    from keras_genres.training.start import start_keras
+
+    start_keras()
+    from keras_genres.training.soup import soup
+
+    _show(soup(runs, folder, out, greedy, overwrite))
+
+
+def _show(run):
+    from keras_genres.evaluation.report import format_report
+
+    click.echo(format_report(run))
+    click.echo(f"Run folder: {run.path}")
