@@ -15,7 +15,7 @@ from keras_genres.baselines.commands import baseline
 from keras_genres.bench.commands import bench
 from keras_genres.data.commands import data
 from keras_genres.errors import UserError
-from keras_genres.evaluation.commands import calibrate, report, thresholds, verify
+from keras_genres.evaluation.commands import bound, calibrate, report, thresholds, verify
 from keras_genres.evaluation.compare.commands import compare, paper
 from keras_genres.experiments.commands import experiment
 from keras_genres.files import explain_os_error
@@ -62,6 +62,7 @@ for command in (
     thresholds,
     calibrate,
     verify,
+    bound,
     predict,
     explain,
     export,

@@ -205,5 +205,46 @@ def verify(run, accept, form):
         raise UserError(f"{run} is not whole; what is wrong stands above.")
 
 
+@click.command()
+@click.argument("folder", type=click.Path(), metavar="DATA")
+@click.option(
+    "--jaccard",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.945,
+    show_default=True,
+    help="Mean Jaccard index of two sources of labels.",
+)
+@click.option("--second", type=click.Path(), help="Prepared data with a second source's labels.")
+@click.option(
+    "--split",
+    type=click.Choice(["train", "val", "test", "all"]),
+    default="test",
+    show_default=True,
+    help="Posters that are looked at.",
+)
+@click.option("--draws", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@format_option
+def bound(folder, jaccard, second, split, draws, seed, form):
+    """Say what F1 the labels of DATA let anyone reach.
+
+    Sources of genres disagree about films. One source scored against another
+    is the most that a model, or a person who knows the films, can reach.
+    Without --second, such a source is drawn.
+
+    \b
+        keras-genres bound data/ --jaccard 0.945
+    """
+    from keras_genres.evaluation.label_noise import bound, bound_rows
+    from keras_genres.options import print_rows
+
+    found = bound(folder, second, jaccard, split, draws, seed)
+    print_rows(bound_rows(found), form)
+    _note(
+        f"{found.posters:,} posters, mean Jaccard index {found.jaccard:.3f}. A bound from labels, "
+        "not of what a poster shows."
+    )
+
+
 def _note(line):
     click.echo(f"Note: {line}", err=True)
