@@ -230,8 +230,8 @@ class TrainingSettings:
 class EvaluationSettings:
     """How thresholds and intervals are made from saved scores."""
 
-    thresholds: Literal["exact", "grid", "expected"] = "exact"
-    """Best F1 over every cut of the validation scores, over the paper's grid, or as expected."""
+    thresholds: Literal["exact", "grid", "expected", "shrunk"] = "exact"
+    """Best F1 over every cut, over the paper's grid, as expected, or near a rule for all genres."""
     grid_step: float = 0.05
     """`grid`: distance between thresholds."""
     resamples: int = 1000

@@ -100,7 +100,7 @@ def test_the_command_compares_and_changes_nothing_and_the_method_can_be_taken(tm
         main, ["thresholds", str(run.path), "--cross-fit", "--format", "json"]
     )
     rows = json.loads(done.stdout)
-    assert [row["method"] for row in rows] == ["exact", "grid 0.05", "expected"]
+    assert [row["method"] for row in rows] == ["exact", "grid 0.05", "expected", "shrunk"]
     assert all(row["lowest"] <= row["macro_f1"] <= row["highest"] for row in rows)
     assert rows[0]["on_own"] >= max(rows[1]["on_own"], rows[2]["on_own"])
     assert run.thresholds_file.read_bytes() == before

@@ -12,7 +12,9 @@ from keras_genres.options import format_option, run_argument
 @click.command()
 @run_argument
 @click.option(
-    "--method", type=click.Choice(["exact", "grid", "expected"]), help="Default: the run's own."
+    "--method",
+    type=click.Choice(["exact", "grid", "expected", "shrunk"]),
+    help="Default: the run's own.",
 )
 @click.option("--grid-step", type=click.FloatRange(0.001, 0.5), help="Distance of the grid.")
 @click.option(

@@ -161,6 +161,12 @@ def explain_thresholds(report):
             f"For each genre scores were made shares by Platt scaling on {posters}, and the cut "
             "was taken that has the best expected F1 there (Ye et al. 2012)."
         )
+    elif method == "shrunk":
+        how = (
+            f"For each genre the share of {posters} that its best cut picks was drawn toward a "
+            "share common to all genres, the more so the rarer the genre; how far was chosen on "
+            "posters that did not choose."
+        )
     elif method.startswith("grid "):
         how = (
             f"For each genre the threshold of a grid with steps of {method.removeprefix('grid ')} "

@@ -6,8 +6,8 @@ from keras_genres.errors import UserError
 from keras_genres.evaluation.metrics import f1_from_counts, f1_per_genre, pick
 from keras_genres.genres import GENRES
 
-METHODS = ("exact", "grid", "expected")
-"""Best F1 over all cuts, over those of a grid, or as expected of calibrated scores."""
+METHODS = ("exact", "grid", "expected", "shrunk")
+"""Best F1 over all cuts, over those of a grid, as expected, or drawn toward a common rule."""
 FALLBACK = 0.5
 """Threshold of a genre without a positive poster, where every cut has F1 0."""
 FIXED = "fixed picks"
@@ -128,6 +128,10 @@ def choose(method, labels, scores, grid_step):
         from keras_genres.evaluation.expected_f1 import expected_thresholds  # scikit-learn
 
         return expected_thresholds(labels, scores)
+    if method == "shrunk":
+        from keras_genres.evaluation.shrunk import shrunk_thresholds
+
+        return shrunk_thresholds(labels, scores)
     raise ValueError(f"`method` must be one of {METHODS}. Received: {method!r}")
 
 

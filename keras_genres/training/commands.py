@@ -23,7 +23,7 @@ _out = click.option("--out", type=click.Path(), required=True, help="Run folder 
 )
 @click.option(
     "--method",
-    type=click.Choice(["exact", "grid", "expected"]),
+    type=click.Choice(["exact", "grid", "expected", "shrunk"]),
     help="How thresholds are chosen; default: as in the first run.",
 )
 @overwrite_option
