@@ -18,6 +18,7 @@ _RANGES = {
     "height": (16, 4096),
     "width": (16, 4096),
     "dropout": (0, 0.95),
+    "stochastic_depth": (0, 0.95),
     "csra_weight": (0, 10),
     "attention_width": (1, 8192),
     "val_fraction": (0.01, 0.98),

@@ -138,6 +138,8 @@ class ModelSettings:
     """`attention`: numbers a place of the feature map becomes."""
     dropout: float = 0.2
     """Share of features dropped in training."""
+    stochastic_depth: float | None = None
+    """EfficientNets: largest share of posters a branch is left out for; empty: the backbone's."""
     prior_bias: bool = False
     """Start the head at each genre's share of the training posters instead of 0.5."""
 

@@ -8,6 +8,7 @@ from keras import layers
 from keras_genres.errors import UserError
 from keras_genres.model import own
 from keras_genres.model.backbones import find_backbone
+from keras_genres.model.depth import set_stochastic_depth
 from keras_genres.model.heads import add_head, start_at
 from keras_genres.model.row import PREPROCESSING
 from keras_genres.model.weights import explain_download_error, load_weight_file, resolve_weights
@@ -42,6 +43,8 @@ def build_network(settings, height=None, width=None, *, seed=0, prior=None):
     height, width = height or backbone.height, width or backbone.width
     _require_size(backbone, height, width)
     core = build_backbone(backbone, height, width, resolve_weights(settings))
+    if settings.stochastic_depth is not None:
+        set_stochastic_depth(core, settings.stochastic_depth, backbone)
     if settings.head == "levels":
         core = keras.Model(core.inputs, backbone.block_maps_of(core), name=core.name)
 
