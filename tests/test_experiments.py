@@ -1,3 +1,4 @@
+import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -73,3 +74,23 @@ def test_the_views_experiment_prints_its_table(prepared):
         "3",
     ]
     assert lines[3].endswith("+0.0000")
+
+
+def test_the_ablation_trains_each_change_once_and_goes_on_where_it_was(prepared, tmp_path):
+    script = Path(__file__).parents[1] / "experiments/ablation.py"
+    changes, out = tmp_path / "changes.csv", tmp_path / "rows.csv"
+    options = "--backbone smallcnn --weights none --seeds 1 --set training.head_epochs=1"
+    options += " --set input.height=32 --set input.width=32"
+
+    def run():
+        command = [sys.executable, script, changes, "--data", prepared, "--out", out]
+        done = subprocess.run([*command, *options.split()], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout.splitlines()
+
+    changes.write_text("name,settings\npooled,model.head=pooled\n")
+    lines = run()
+    assert [line.split(" | ")[0] for line in lines] == ["| best", "| pooled"]
+    rows = list(csv.DictReader(out.open()))
+    assert [row["name"] for row in rows] == ["best", "pooled"] and float(rows[0]["map"]) > 0
+    assert run() == lines and list(csv.DictReader(out.open())) == rows

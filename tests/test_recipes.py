@@ -1,9 +1,12 @@
 """Recipes: settings by name, and what is said comes after them."""
 
+from pathlib import Path
+
 import click
 import pytest
 from click.testing import CliRunner
 
+import keras_genres
 from keras_genres.cli import main
 from keras_genres.model.backbones import BACKBONES
 from keras_genres.options import settings_options
@@ -69,3 +72,9 @@ def test_a_portrait_is_as_much_higher_as_a_poster(changes, size):
 def test_there_is_no_other_recipe():
     done = CliRunner().invoke(main, ["fit", "vgg16", "--recipe", "worst"])
     assert done.exit_code == 2 and "'paper', 'best'" in done.output
+
+
+def test_the_best_recipe_is_an_experiment_too():
+    file = Path(keras_genres.__file__).parents[1] / "experiments" / "best.yaml"
+    written = load_settings(file).replace({"model.backbone": Settings().model.backbone})
+    assert written == load_settings(recipe=RECIPES["best"])
