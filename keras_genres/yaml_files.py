@@ -53,12 +53,21 @@ def read_yaml(path):
     Raises:
         UserError: If the file cannot be read or does not hold sections.
     """
+    return _flatten(read_plain(path), path)
+
+
+def read_plain(path):
+    """Return what a YAML file holds as a dictionary of plain values.
+
+    Raises:
+        UserError: If the file cannot be read or does not hold a dictionary.
+    """
     try:
         with open(path, "rb") as file:
             data = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise UserError(f"Cannot read {path}: {error.strerror}.") from None
-    return parse_yaml(data, path)
+    return _parse(data, path)
 
 
 def parse_yaml(data, name):
@@ -71,6 +80,10 @@ def parse_yaml(data, name):
     Raises:
         UserError: If they are not plain YAML or do not hold sections.
     """
+    return _flatten(_parse(data, name), name)
+
+
+def _parse(data, name):
     if len(data) > _MOST_BYTES:
         raise UserError(f"{name} is not YAML of settings: more than {_MOST_BYTES >> 20} MiB.")
     try:
@@ -88,7 +101,7 @@ def parse_yaml(data, name):
         raise UserError(
             f"{name} must hold sections such as `training:`. Received: {type(values).__name__}"
         )
-    return _flatten(values, name)
+    return values
 
 
 def _words(error):

@@ -134,16 +134,18 @@ class Validate(keras.callbacks.Callback):
         score: Called with the model; returns scores of shape `(posters, genres)`.
         labels: 0/1 array of the same shape.
         loss: The training loss.
+        watch: Called with the epoch and its scores; `None` for nobody.
 
     Raises:
         Diverged: If the scores or the loss are not finite.
     """
 
-    def __init__(self, score, labels, loss):
+    def __init__(self, score, labels, loss, watch=None):
         super().__init__()
         self.score = score
         self.labels = np.asarray(labels)
         self.loss = loss
+        self.watch = watch
 
     def on_epoch_end(self, epoch, logs=None):
         scores = self.score(self.model)
@@ -153,6 +155,8 @@ class Validate(keras.callbacks.Callback):
         logs["val_loss"] = float(keras.ops.convert_to_numpy(self.loss(labels, scores)))
         logs["val_macro_f1"] = float(macro_f1(self.labels, pick(scores, 0.5)))
         logs["val_macro_f1_tuned"] = float(tuned_macro_f1(self.labels, scores))
+        if self.watch is not None:
+            self.watch(epoch, scores)
 
 
 class MacroF1EarlyStopping(keras.callbacks.Callback):

@@ -1,7 +1,6 @@
 """All of a run that comes after its beginning: activations, training, scores, report, export."""
 
 import contextlib
-import gc
 import shlex
 import shutil
 
@@ -20,7 +19,7 @@ from keras_genres.training.environment import describe_environment
 from keras_genres.training.interrupt import StopOnSignal
 from keras_genres.training.job import plain_copy, poster_sources
 from keras_genres.training.prefix import keep_frozen
-from keras_genres.training.train import cut_batch, is_out_of_memory, train
+from keras_genres.training.train import train
 
 _CHECKED_POSTERS = 100
 _DECIDED = "kept.json"
@@ -45,7 +44,7 @@ def complete(job, run, origin, out, begun):
     decided = run.checkpoints / _DECIDED
     with _told_how_to_resume(run, out), StopOnSignal() as stop:
         names = read_sealed(decided)["stages"] if decided.exists() else None
-        prefix = _keep_frozen(job, sources, stop, names)
+        prefix = keep_frozen(job, sources, stop, names)
         write_sealed(decided, {"stages": [stage.name for stage in prefix.kept]})
         course, score = train(job, sources, prefix, run, stop, begun)
         save_results(job, score, run, stop)
@@ -106,17 +105,6 @@ def _told_how_to_resume(run, out):
             raise UserError(f"{reason} What was trained is kept. {line}") from error
         say(line)
         raise
-
-
-def _keep_frozen(job, sources, stop, decided):
-    while True:
-        try:
-            return keep_frozen(job, sources, stop, decided)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-        gc.collect()
-        cut_batch(job)
 
 
 def seal(run):

@@ -29,6 +29,8 @@ class Job:
     device_count: int
     accumulate: int = 1
     """Parts that a batch is cut into, where memory does not hold all of it at once."""
+    frozen_size: int | None = None
+    """Posters that go through the frozen part at a time, if it is not to hang on the batch."""
 
     def open(self, stage):
         """Set what `stage` trains."""
@@ -82,6 +84,11 @@ class Job:
     def scoring_size(self):
         """The same in scoring: no gradients are kept, so twice as many fit."""
         return 2 * self.part_size
+
+    @property
+    def pass_size(self):
+        """The same in the pass over the frozen part, whose sums are rounded by it."""
+        return self.frozen_size if self.frozen_size and self.accumulate == 1 else self.scoring_size
 
     def scope(self):
         """Return the scope in which models of this job are made and compiled."""

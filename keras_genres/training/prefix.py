@@ -5,6 +5,8 @@ Donahue et al. 2014, arXiv:1310.1531; here at any block and for several varied
 copies of a poster.
 """
 
+import gc
+
 from keras_genres.errors import UserError
 from keras_genres.input.cache import amount, cache_folder
 from keras_genres.model.backbones import BACKBONES
@@ -13,10 +15,13 @@ from keras_genres.training.display import say
 from keras_genres.training.prefix_choice import choose_place, count_epochs, pays
 from keras_genres.training.prefix_layout import HELD_OUT, Layout
 from keras_genres.training.prefix_pass import PrefixPass
+from keras_genres.training.train import cut_batch, is_out_of_memory
 
 
-def keep_frozen(job, sources, stop, decided=None):
+def keep_frozen(job, sources, stop, decided=None, times=1):
     """Compute and keep what the stages of a job do not train, where that pays.
+
+    Where memory runs out the job's batches are cut in parts.
 
     Args:
         job: The `Job`.
@@ -24,6 +29,7 @@ def keep_frozen(job, sources, stop, decided=None):
         stop: A `StopOnSignal`.
         decided: Names of the stages that train on kept activations, where an
             earlier process of the run decided that: rounding must not change.
+        times: Trainings that are going to use what is on the disk.
 
     Returns:
         The `PrefixCache`, filled.
@@ -32,7 +38,18 @@ def keep_frozen(job, sources, stop, decided=None):
         KeyboardInterrupt: If it was interrupted; what is on the disk stays.
         UserError: If there is no room, or a poster cannot be read.
     """
-    prefix = PrefixCache(job, sources, decided=decided)
+    while True:
+        try:
+            return _keep_frozen(job, sources, stop, decided, times)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        gc.collect()
+        cut_batch(job)
+
+
+def _keep_frozen(job, sources, stop, decided, times):
+    prefix = PrefixCache(job, sources, decided=decided, times=times)
     if not prefix.find():
         said = sources["train"].prepare()
         if said:
@@ -50,12 +67,13 @@ class PrefixCache:
         sources: Split name to `PosterSource`.
         note: Called with each line that says what was decided.
         decided: See `keep_frozen`.
+        times: See `keep_frozen`.
 
     Attributes:
         kept: `Stage` to its `Kept`.
     """
 
-    def __init__(self, job, sources, note=say, decided=None):
+    def __init__(self, job, sources, note=say, decided=None, times=1):
         self.job = job
         self.note = note
         self.options = job.settings.prefix
@@ -73,6 +91,7 @@ class PrefixCache:
             note("Prefix cache: off (training.cutmix pastes pixels, which are not kept)")
             self._cuts = {}
         self._is_decided = decided is not None
+        self._times = times
 
     def find(self):
         """Take the stages whose activations are all there from an earlier run.
@@ -129,18 +148,20 @@ class PrefixCache:
             return True, "as before"
         counts = self.layout.counts
         missing = self.layout.at(cut, self._folder_of(self.options.place)).missing
-        live = stage.epochs * (counts["train"] + counts["val"])
+        # What is in memory goes with its training.
+        epochs = stage.epochs * (self._times if self.options.place != "memory" else 1)
+        live = epochs * (counts["train"] + counts["val"])
         if stage is self.job.stages[-1]:
             live += sum(counts[part] for part in HELD_OUT)  # its network scores them at the end
         others = tuple(kept.cut for kept in self.kept.values() if kept.missing)
         if missing >= live and not others:
             return False, (
-                f"{live} passes of a poster in {count_epochs(stage.epochs)} are fewer than the "
+                f"{live} passes of a poster in {count_epochs(epochs)} are fewer than the "
                 f"{missing} that {self.options.views} views take; fewer prefix.views pay sooner"
             )
         seconds = self.runner.seconds
         extra = seconds((*others, cut)) - (seconds(others) if others else 0.0)
-        return pays(stage.epochs, live * seconds((cut,)), missing * max(extra, 0.0))
+        return pays(epochs, live * seconds((cut,)), missing * max(extra, 0.0))
 
     def _find_place(self, stage, cut, why):
         kept = self.layout.at(cut, self.folder)

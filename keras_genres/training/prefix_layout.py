@@ -91,7 +91,8 @@ class Layout:
             kind = "bfloat16" if settings.training.precision == "bfloat16" else "float16"
         rows_of = self._rows_of(cut, folder)
         views = [rows_of("train", kind, view=view, **varied) for view in range(options.views)]
-        return Kept(cut, views, {part: rows_of(part, "float32") for part in HELD_OUT})
+        held_out = [part for part in HELD_OUT if self.counts[part]]
+        return Kept(cut, views, {part: rows_of(part, "float32") for part in held_out})
 
     def plain(self, cut, folder):
         """Return the `Kept` of a cut in which the posters of every split are as they are.
@@ -131,7 +132,7 @@ class Layout:
             "pooling": settings.model.pooling if cut == HEAD and head == "pooled" else None,
             **({} if head == "pooled" else {"head": head}),
             "precision": settings.training.precision,
-            "batch": self.job.scoring_size,  # by which sums are rounded
+            "batch": self.job.pass_size,  # by which sums are rounded
             "jit": settings.training.jit,
             "keras": [keras.__version__, keras.backend.backend()],
         }

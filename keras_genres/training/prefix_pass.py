@@ -28,7 +28,7 @@ class PrefixPass:
     def __init__(self, job, sources):
         self.job = job
         self.sources = sources
-        self.batch_size = job.scoring_size
+        self.batch_size = job.pass_size
         self._prefixes = {}
         self._timed = {}
 

@@ -17,7 +17,11 @@ from keras_genres.training.stages import stage_at
 from keras_genres.training.trainee import kept_trainee, live_trainee
 
 
-def train(job, sources, prefix, run, stop, begun=None):
+class TooLarge(UserError):
+    """Memory does not hold a single poster of a step."""
+
+
+def train(job, sources, prefix, run, stop, begun=None, watch=None, goes_back=True):
     """Train all stages of a job and go back to the best epoch.
 
     Begins at the last checkpoint of the run, if it has one. Stages on pixels
@@ -32,6 +36,9 @@ def train(job, sources, prefix, run, stop, begun=None):
         run: The `Run`; its `history.csv` and checkpoints are written.
         stop: The `StopOnSignal` that is asked after each batch.
         begun: `time.perf_counter()` when this process began with it; `None` for now.
+        watch: Called after each epoch with its number, from 0, and the scores of
+            validation; may raise to end the training. `None` for nobody.
+        goes_back: Whether a training that diverges is tried again at a lower rate.
 
     Returns:
         The `Course`, trained, and a function that scores a split: see
@@ -39,10 +46,11 @@ def train(job, sources, prefix, run, stop, begun=None):
 
     Raises:
         KeyboardInterrupt: If it was interrupted; the checkpoint is written then.
-        UserError: If it diverged again and again, or not even one poster at a
-            time fits in memory.
+        UserError: If it diverged again and again, or (`TooLarge`) not even one
+            poster at a time fits in memory.
+        Diverged: If it diverged and does not go back.
     """
-    training = Training(job, sources, prefix, run, stop, begun)
+    training = Training(job, sources, prefix, run, stop, begun, watch, goes_back)
     training.begin()
     while not training.course.is_trained:
         training.go_on()
@@ -53,7 +61,9 @@ def train(job, sources, prefix, run, stop, begun=None):
 class Training:
     """A training that can go back to its last checkpoint: see `train`."""
 
-    def __init__(self, job, sources, prefix, run, stop, begun=None):
+    def __init__(self, job, sources, prefix, run, stop, begun=None, watch=None, goes_back=True):
+        self.watch = watch
+        self.goes_back = goes_back
         self.job = job
         self.sources = sources
         self.prefix = prefix
@@ -99,6 +109,8 @@ class Training:
                     self.course.save(self.model)
             raise
         except callbacks.Diverged:
+            if not self.goes_back:
+                raise
             take_back = self.course.go_back
         except Exception as error:
             if not is_out_of_memory(error):
@@ -173,6 +185,7 @@ class Training:
                 lambda model: trainee.score("val", [self.stop]),
                 job.posters.part("val").labels,
                 job.loss,
+                self.watch,
             ),
             self.course.early,
             callbacks.PutBack(self.averaged),
@@ -213,7 +226,7 @@ def cut_batch(job):
         job: The `Job`, whose `accumulate` is raised.
 
     Raises:
-        UserError: If one poster at a time is too many already.
+        TooLarge: If one poster at a time is too many already.
     """
     batch_size, parts = job.settings.training.batch_size, job.accumulate
     finer = [
@@ -222,7 +235,7 @@ def cut_batch(job):
         if batch_size % count == 0 and (batch_size // count) % job.device_count == 0
     ]
     if not finer:
-        raise UserError(
+        raise TooLarge(
             f"Memory does not hold {job.part_size} poster{'s' if job.part_size > 1 else ''} at "
             f"{job.settings.input.height} x {job.settings.input.width} pixels. Lower input.height "
             "and input.width, unfreeze fewer blocks, or take a smaller backbone."
