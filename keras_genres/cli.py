@@ -29,6 +29,7 @@ from keras_genres.options import (
     print_rows,
     settings_options,
 )
+from keras_genres.search.commands import rate, search
 from keras_genres.training.commands import ensemble, soup
 
 
@@ -69,6 +70,8 @@ for command in (
     compare,
     ensemble,
     soup,
+    search,
+    rate,
     paper,
     experiment,
     bench,

@@ -17,6 +17,7 @@ FLOORS = {
     "demo": 3,
     "bench": 3,
     "experiments": 3,
+    "search": 3,
     "baselines": 2,
     "training": 2,
     "inference": 2,
