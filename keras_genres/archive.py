@@ -48,6 +48,7 @@ _CLASSES = {
         "LayerNormalization",
         "MaxPooling2D",
         "Multiply",
+        "Permute",
         "ReLU",
         "Rescaling",
         "Reshape",
@@ -59,7 +60,16 @@ _CLASSES = {
     "keras.src.models.functional": {"Functional"},
     "keras.src.ops.core": {"Cast"},
     "keras.src.ops.nn": {"Moments"},
-    "keras.src.ops.numpy": {"Add", "Concatenate", "Flip", "Multiply", "Sqrt"},
+    "keras.src.ops.numpy": {
+        "Add",
+        "Clip",
+        "Concatenate",
+        "Flip",
+        "Log",
+        "Multiply",
+        "Sqrt",
+        "Subtract",
+    },
     None: {"__keras_tensor__"},
 }
 # Every class that the description of one of our networks names, by module.

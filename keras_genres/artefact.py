@@ -25,6 +25,9 @@ from keras_genres.genres import GENRES
 CALIBRATION = ("calibration", "calibrated", "calibrated_thresholds")
 """Keys that only what comes from a calibrated run has."""
 
+ENSEMBLE = "ensemble"
+"""Key that only a model that averages several networks has."""
+
 
 def metadata_of(run, calibrated=False):
     """Return what a model of a `Run` tells about itself.
@@ -40,7 +43,8 @@ def metadata_of(run, calibrated=False):
     """
     settings, environment = run.settings(), run.environment()
     thresholds, calibration = run.thresholds(), run.calibration()
-    is_ensemble = environment.get("kind") == "ensemble"
+    is_ensemble = environment.get("kind") == ENSEMBLE
+    made_of = {key: environment.get(key) for key in ("average", "members")}
     return {
         "format": "keras-genres",
         "tool_version": __version__,
@@ -52,6 +56,7 @@ def metadata_of(run, calibrated=False):
         "fit": settings.input.fit,
         "pixels": "RGB, 0-255; preprocessing is inside the model",
         "split_sha256": run.split().sha256,
+        **({ENSEMBLE: made_of} if is_ensemble else {}),
     }
 
 

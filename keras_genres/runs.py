@@ -152,6 +152,16 @@ class Run:
                 self._seen[path] = stamp
         return path
 
+    def whole_model(self):
+        """Return the path of `model.keras` when it is as it was written.
+
+        Raises:
+            UserError: If it is not, or the run has none.
+        """
+        if self.is_checked and not self.has(self.model_file):
+            raise UserError(f"{self.path} has scores and no network. Name a run with model.keras.")
+        return self.whole(self.model_file)
+
     def require_scores(self):
         """Check all that a report is made from, before anything is changed.
 

@@ -53,6 +53,7 @@ def _trained(run, facts, environment):
     groups = sum(split.splits[name]["groups"] for name in SPLITS)
     counts = f"{posters['train']:,} training, {posters['val']:,} validation, "
     yield "Network", _network(facts)
+    yield "Members", _members(environment)
     yield "Weights", facts.weight_file or facts.weights
     yield "Input", _input(facts.settings.input) if facts.backbone else ""
     yield "Posters", f"{counts}{posters['test']:,} test, in {groups:,} groups"
@@ -144,6 +145,18 @@ def duration(seconds):
 def _network(facts):
     size = f"{facts.parameters:,} parameters" if facts.parameters else ""
     return ", ".join(filter(None, (facts.backbone, size)))
+
+
+def _members(environment):
+    """Return the runs that an ensemble or a soup is the mean of, with shares that differ."""
+    told = environment.get("members")
+    told = told if isinstance(told, list) else []
+    shares = [each.get("weight") if isinstance(each, dict) else None for each in told]
+    names = [clean(each.get("run") if isinstance(each, dict) else each) for each in told]
+    if len(set(map(str, shares))) > 1 and all(isinstance(each, int | float) for each in shares):
+        names = [f"{name} × {share:.2f}" for name, share in zip(names, shares, strict=True)]
+    what = clean(environment.get("average")) or "weights"
+    return f"mean of the {what} of {', '.join(names)}" if names else ""
 
 
 def _input(settings):

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import yaml
 
+from keras_genres.calibration_map import logits
 from keras_genres.errors import UserError
 from keras_genres.evaluation.metrics import mean_average_precision
-from keras_genres.evaluation.thresholds import sweep
 from keras_genres.files import write_text
+from keras_genres.manifest import entry_of
 from keras_genres.runs import Predictions
 
 WEIGHTS = ("even", "validation")
+AVERAGES = ("scores", "logits")
+"""What is averaged: scores, or their logits, where a sure member counts for more."""
 _ROUNDS = 20
 _SEEN = ("input.height", "input.width", "input.fit")
 
@@ -24,30 +27,50 @@ class Ensemble:
     """`Run`s that count at least once."""
     counts: tuple
     """Whole numbers; a member's weight is its count over their sum."""
+    of: str = "scores"
+    """One of `AVERAGES`."""
 
     def mean(self, scores):
-        """Return the weighted mean of the members' scores, float32 of the same shape."""
+        """Return the weighted mean of the members' scores, float32 of the same shape.
+
+        Of logits it is the sigmoid of their mean, scores clipped as a
+        calibration clips them.
+
+        Example:
+            >>> Ensemble((one, other), (1, 3)).mean([np.array([[0.2]]), np.array([[0.6]])])
+            array([[0.5]], dtype=float32)
+        """
         total = sum(
-            count * np.asarray(each, np.float64)
-            for count, each in zip(self.counts, scores, strict=True)
+            count * each
+            for count, each in zip(self.counts, _averaged(scores, self.of), strict=True)
         )
-        return (total / sum(self.counts)).astype(np.float32)
+        mean = total / sum(self.counts)
+        return (mean if self.of == "scores" else 1 / (1 + np.exp(-mean))).astype(np.float32)
 
     @property
     def members(self):
-        """Return what `environment.json` says of the members."""
-        return [
-            {
-                "run": run.path.name,
-                "weight": count / sum(self.counts),
-                "backbone": run.settings().model.backbone,
-                "seed": run.settings().training.seed,
-            }
-            for run, count in zip(self.runs, self.counts, strict=True)
-        ]
+        """Return what `environment.json` says of the members, with the hashes of what they gave."""
+        found = []
+        for run, count in zip(self.runs, self.counts, strict=True):
+            files = {split: run.predictions_file(split) for split in ("val", "test")}
+            if run.has(run.model_file):
+                files["model"] = run.model_file
+            found.append(
+                {
+                    "run": run.path.resolve().name,
+                    "weight": count / sum(self.counts),
+                    "backbone": run.settings().model.backbone,
+                    "seed": run.settings().training.seed,
+                    **{
+                        f"{name}_sha256": entry_of(run.whole(at)).sha256
+                        for name, at in files.items()
+                    },
+                }
+            )
+        return found
 
 
-def choose_members(runs, weights="even"):
+def choose_members(runs, weights="even", of="scores"):
     """Return the `Ensemble` of some runs.
 
     Args:
@@ -57,6 +80,7 @@ def choose_members(runs, weights="even"):
             validation, 20 times; the best of these ensembles is taken. A run
             that never helps is left out. The measure needs no thresholds, so
             nothing else is fitted to these posters on the way.
+        of: One of `AVERAGES`.
 
     Raises:
         UserError: If the runs are not of one split and its posters, or fewer
@@ -75,14 +99,14 @@ def choose_members(runs, weights="even"):
         if np.isin(found[-1].scores, (0, 1)).all():
             raise UserError(f"{run.path} has picks and no scores: its mean with others is none.")
     if weights == "even":
-        return Ensemble(tuple(runs), (1,) * len(runs))
-    counts = _select(found[0].labels, [each.scores for each in found])
+        return Ensemble(tuple(runs), (1,) * len(runs), of)
+    counts = _select(found[0].labels, _averaged([each.scores for each in found], of))
     kept = [(run, count) for run, count in zip(runs, counts, strict=True) if count]
-    return Ensemble(*zip(*kept, strict=True))
+    return Ensemble(*zip(*kept, strict=True), of)
 
 
-def write_scores(run, ensemble, method=None):
-    """Write settings, split, scores and thresholds of an ensemble into a new run folder.
+def write_settings(run, ensemble, method=None):
+    """Write settings and split of an ensemble into a new run folder.
 
     Args:
         run: The `Run` in the making.
@@ -93,15 +117,18 @@ def write_scores(run, ensemble, method=None):
     settings = first.settings()
     if method:
         settings = settings.replace({"evaluation.thresholds": method})
-    write_text(run.settings_file, _counted(settings, sees_alike(ensemble.runs)))
+    write_text(run.settings_file, _counted(settings, common_input(ensemble.runs)))
     first.split().save(run.split_file)
+
+
+def write_scores(run, ensemble):
+    """Write the mean of the members' saved scores into the run folder of an ensemble."""
     for split in ("val", "test"):
         found = [each.predictions(split) for each in ensemble.runs]
         mean = ensemble.mean([each.scores for each in found])
         Predictions(found[0].filenames, found[0].labels, mean, found[0].groups).save(
             run.predictions_file(split)
         )
-    sweep(run)
 
 
 def describe(ensemble):
@@ -112,6 +139,7 @@ def describe(ensemble):
         "title": _title(members),
         "kind": "ensemble",
         "backbone": "+".join(dict.fromkeys(each["backbone"] for each in members)),
+        "average": ensemble.of,
         "members": members,
         "data": environments[0].get("data"),
         "parameters": _sum(environments, "parameters"),
@@ -120,20 +148,29 @@ def describe(ensemble):
     return {key: value for key, value in facts.items() if value is not None}
 
 
-def sees_alike(runs):
-    """Whether the networks of runs take posters of one size, filled in one way."""
+def common_input(runs):
+    """Return what one network of all these runs sees: `{"height", "width", "fit"}`.
+
+    That is what the run of the largest posters sees; the others' are resized
+    from it. `None` if posters are cropped or padded to other shapes or filled
+    in other ways, so that no single picture serves all.
+    """
     seen = [[run.counted_settings().get(name) for name in _SEEN] for run in runs]
-    return all(each == seen[0] for each in seen)
+    if None in {each for one in seen for each in one}:
+        return None
+    height, width, fit = max(seen, key=lambda each: each[0] * each[1])
+    if any(each[2] != fit for each in seen):
+        return None
+    if fit != "squeeze" and any(each[0] * width != each[1] * height for each in seen):
+        return None
+    return {"height": height, "width": width, "fit": fit}
 
 
-def _counted(settings, with_size):
+def _counted(settings, seen):
     """Return as YAML the settings that count: the others would speak of what was not done."""
-    values = settings.to_dict()
-    kept = {"evaluation": values["evaluation"]}
-    if with_size:
-        kept = {
-            "input": {name.partition(".")[2]: settings.to_changes()[name] for name in _SEEN}
-        } | kept
+    kept = {"evaluation": settings.to_dict()["evaluation"]}
+    if seen:
+        kept = {"input": seen} | kept
     return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True)
 
 
@@ -148,6 +185,12 @@ def _sum(environments, key):
     if not all(isinstance(value, (int, float)) for value in values):
         return None
     return round(sum(values), 1)
+
+
+def _averaged(scores, of):
+    if of not in AVERAGES:
+        raise ValueError(f"`of` must be one of {AVERAGES}. Received: {of!r}")
+    return [np.asarray(each, np.float64) if of == "scores" else logits(each) for each in scores]
 
 
 def _select(labels, scores):

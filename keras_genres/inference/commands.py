@@ -121,7 +121,7 @@ def _print_comparison(found, notes, as_json):
 @click.option(
     "--method",
     type=click.Choice(["gradcam", "occlusion", "both"]),
-    help="Default: gradcam for a model of Keras, else occlusion.",
+    help="Default: gradcam for a network of Keras, else occlusion.",
 )
 @click.option("--out", type=click.Path(), help="Folder to make; default: NAME-explained.")
 @overwrite_option

@@ -97,7 +97,7 @@ def explain(model, poster, out=None, genres=(), top=3, method=None, overwrite=Fa
         genres: Names of genres to explain; empty for those of the highest scores.
         top: How many of those.
         method: `gradcam`, `occlusion` or `both`; `None` for Grad-CAM where the
-            model is a network of Keras, else occlusion.
+            model is a network of Keras and no ensemble, else occlusion.
         overwrite: Replace an explanation that is there.
 
     Returns:
@@ -105,8 +105,8 @@ def explain(model, poster, out=None, genres=(), top=3, method=None, overwrite=Fa
 
     Raises:
         UserError: If the model or the poster cannot be used, a genre is
-            unknown, Grad-CAM is asked of an exported model, or the folder is
-            there already.
+            unknown, Grad-CAM is asked of an exported model or an ensemble, or
+            the folder is there already.
     """
     from keras_genres.inference.predictor import Predictor
 
@@ -139,10 +139,10 @@ def explain_image(runtime, image, genres=(), top=3, method=None):
         genres, top, method: As for `explain`; genres spelled as in `GENRES`.
 
     Raises:
-        UserError: If Grad-CAM is asked of a model that is no network of Keras.
+        UserError: If Grad-CAM is asked of a model that is no single network of Keras.
     """
     network = runtime.network
-    method = method or ("occlusion" if network is None else "gradcam")
+    method = method or ("gradcam" if runtime.has_feature_map else "occlusion")
     methods = METHODS if method == "both" else (method,)
     if "gradcam" in methods and network is None:
         raise UserError(

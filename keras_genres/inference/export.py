@@ -164,7 +164,7 @@ def _facts(model):
         require_known_network(model)
         told = read_metadata(model)
         return Path(model), told, calibrated_metadata(told)
-    told = read_metadata(model.whole(model.model_file))
+    told = read_metadata(model.whole_model())
     metadata = calibrated_metadata(told) | metadata_of(model, calibrated=True)
     require_known_network(model.model_file)  # before Keras and its seconds
     return model.model_file, told, metadata

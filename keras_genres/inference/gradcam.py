@@ -11,6 +11,7 @@ from keras import ops
 
 from keras_genres.errors import UserError
 from keras_genres.genres import genre_columns
+from keras_genres.model.average import members_of
 from keras_genres.model.backbones import BACKBONES
 from keras_genres.model.heads import logits_of, mean_and_deviation
 from keras_genres.model.network import backbone_of
@@ -38,7 +39,7 @@ def grad_cam(network, images, genres):
         pixels, 14 × 14 for a VGG). All 0 where nothing speaks for the genre.
 
     Raises:
-        UserError: If the network's backbone is not of the table.
+        UserError: If the network is an ensemble, or its backbone is not of the table.
         ValueError: If an image has another size or a genre is unknown.
     """
     return _cam_of(network)(images, genres)
@@ -54,6 +55,11 @@ class GradCam:
     """
 
     def __init__(self, network):
+        if members_of(network):
+            raise UserError(
+                "Grad-CAM looks at the last feature map, and an ensemble has one for each of its "
+                "networks. Take the run folder of one of them, or --method occlusion."
+            )
         core = backbone_of(network)
         if core.name not in BACKBONES:
             raise UserError(

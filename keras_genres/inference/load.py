@@ -7,6 +7,7 @@ import keras
 from keras_genres.archive import require_known_network
 from keras_genres.errors import UserError
 from keras_genres.genres import NUM_GENRES
+from keras_genres.model.network import every_layer
 
 _MOST_PER_PIXEL = 512  # numbers a layer makes; our widest makes 64
 
@@ -36,10 +37,7 @@ def _require_modest(network, model_file):
             f"{model_file} holds another network: it makes {made} of {seen}, where "
             f"{(None, NUM_GENRES)} of RGB posters is expected."
         )
-    waiting = [network]
-    while waiting:
-        layer = waiting.pop()
-        waiting += getattr(layer, "layers", ())
+    for layer in every_layer(network):
         for output in keras.tree.flatten(layer.output):
             shape = output.shape[1:]
             if math.prod(shape) > _MOST_PER_PIXEL * math.prod(seen[1:3]):

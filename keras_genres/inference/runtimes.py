@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_genres.archive import METADATA
-from keras_genres.artefact import check_metadata, read_metadata
+from keras_genres.artefact import ENSEMBLE, check_metadata, read_metadata
 from keras_genres.calibration_map import CalibrationMap
 from keras_genres.errors import UserError
 from keras_genres.files import parse_json
@@ -51,6 +51,11 @@ class Runtime:
         self.thresholds = np.array([thresholds[genre] for genre in GENRES], np.float32)
         self._score = score
 
+    @property
+    def has_feature_map(self):
+        """Whether there is one network of Keras to look into, and no ensemble of several."""
+        return self.network is not None and ENSEMBLE not in self.metadata
+
     def score(self, images):
         """Return the scores of images.
 
@@ -83,7 +88,7 @@ def open_model(path):
         from keras_genres.runs import Run
 
         run = Run.open(path)
-        return _open_keras(run.whole(run.model_file))
+        return _open_keras(run.whole_model())
     if not path.exists():
         raise UserError(f"There is no model {path}.")
     openers = {".keras": _open_keras, ".onnx": _open_onnx, ".tflite": _open_litert}

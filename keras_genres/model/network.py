@@ -102,6 +102,15 @@ def backbone_of(network):
     raise ValueError(f"`network` must come from `build_network`. Received: {network.name}")
 
 
+def every_layer(network):
+    """Yield a network and all layers in it, also those of networks inside."""
+    waiting = [network]
+    while waiting:
+        layer = waiting.pop()
+        yield layer
+        waiting += getattr(layer, "layers", ())
+
+
 def _stock(backbone, height, width, weights):
     try:
         with warnings.catch_warnings():

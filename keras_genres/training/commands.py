@@ -22,26 +22,48 @@ _out = click.option("--out", type=click.Path(), required=True, help="Run folder 
     help="Count members alike, or choose them by mean average precision on validation.",
 )
 @click.option(
+    "--average",
+    "of",
+    type=click.Choice(["scores", "logits"]),
+    default="scores",
+    show_default=True,
+    help="What is averaged.",
+)
+@click.option(
+    "--thresholds",
     "--method",
+    "method",
     type=click.Choice(["exact", "grid", "expected", "shrunk"]),
     help="How thresholds are chosen; default: as in the first run.",
 )
+@click.option(
+    "--data",
+    type=click.Path(),
+    help="Prepared posters for the new model to score, where members see several sizes.",
+)
+@click.option("--scores-only", is_flag=True, help="Write no model, in a second, without Keras.")
 @overwrite_option
-def ensemble(runs, out, weights, method, overwrite):
+def ensemble(runs, out, weights, of, method, data, scores_only, overwrite):
     """Average the scores of finished runs of one split into a run folder.
 
-    Where all have a model and see posters of one size, the folder has one
-    model that runs them all and gives the mean.
+    Where all have a model, the folder has one model that runs them all and
+    gives the mean. It sees posters as large as the largest member does, and
+    resizes them for the others.
 
     \b
         keras-genres ensemble runs/seed0 runs/seed1 runs/seed2 --out runs/ensemble
+        keras-genres ensemble runs/v2s runs/b0 --data data/ --out runs/both --weights validation
     """
-    from keras_genres.training.start import start_keras
+    if data and scores_only:
+        raise click.UsageError("--data needs the model that --scores-only leaves out.")
+    if not scores_only:
+        from keras_genres.training.start import start_keras
 
-    start_keras()
+        start_keras()
     from keras_genres.training.ensemble import ensemble
 
-    _show(ensemble(runs, out, weights, method, overwrite))
+    more = {"of": of, "data": data, "scores_only": scores_only}
+    _show(ensemble(runs, out, weights, method, overwrite, **more))
 
 
 @click.command()

@@ -118,23 +118,43 @@ def seal(run):
 
 def save_results(job, score, run, stop):
     """Save scores, thresholds, model and export of a trained job in its run."""
-    for part in ("val", "test"):
-        rows = job.posters.part(part)
-        Predictions(rows.filenames, rows.labels, score(part, [stop]), rows.groups).save(
-            run.predictions_file(part)
-        )
+    save_scores(run, job.posters, lambda part: score(part, [stop]))
     sweep(run)
     stop.check()
-    plain_copy(job).save(run.model_file)
-    write_metadata(run.model_file, metadata_of(run))
+    save_network(run, plain_copy(job))
     stop.check()
-    checked = job.posters.part("val").paths[:_CHECKED_POSTERS]
-    _, parity = export(run, posters=checked)
+    save_export(run, job.posters.part("val").paths[:_CHECKED_POSTERS])
+    stop.check()
+
+
+def save_scores(run, posters, score):
+    """Save validation and test scores.
+
+    Args:
+        run: The `Run` in the making.
+        posters: `Posters` of both splits.
+        score: Called with a split name; returns float32 scores `(posters, genres)`.
+    """
+    for part in ("val", "test"):
+        rows = posters.part(part)
+        Predictions(rows.filenames, rows.labels, score(part), rows.groups).save(
+            run.predictions_file(part)
+        )
+
+
+def save_network(run, network):
+    """Save a plain network, and what it tells about itself, in a run that has thresholds."""
+    network.save(run.model_file)
+    write_metadata(run.model_file, metadata_of(run))
+
+
+def save_export(run, posters):
+    """Export the saved network of a run as a SavedModel, compared with Keras on poster files."""
+    _, parity = export(run, posters=posters)
     say(
         f"SavedModel: scores differ from Keras's by at most {parity.difference:.1e} on "
         f"{parity.posters} posters"
     )
-    stop.check()
 
 
 def _hash_of_weights(weights):

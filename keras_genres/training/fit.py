@@ -203,7 +203,7 @@ def begin_from(job, run):
     Raises:
         UserError: If that run's network is another one.
     """
-    weights = load_network(run.whole(run.model_file)).get_weights()
+    weights = load_network(run.whole_model()).get_weights()
     wanted = [array.shape for array in job.network.get_weights()]
     if [array.shape for array in weights] != wanted:
         raise UserError(f"{run.model_file} is another network than {job.network.name}.")

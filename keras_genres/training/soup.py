@@ -8,6 +8,7 @@ import numpy as np
 from keras_genres.data.changed import ready_posters
 from keras_genres.data.table import require_positives
 from keras_genres.errors import UserError
+from keras_genres.evaluation.compare.facts import read_facts
 from keras_genres.evaluation.metrics import mean_average_precision
 from keras_genres.evaluation.report import write_report
 from keras_genres.files import whole_folder, write_json, write_text
@@ -57,6 +58,7 @@ def soup(paths, data, out, greedy=False, overwrite=False):
     require_positives(posters)
     for run in runs:
         run.split().require_same(posters.split, run.path, data)
+    _require_one_start(runs)
     weights = [_weights_of(run) for run in runs]
     for run, arrays in zip(runs[1:], weights[1:], strict=True):
         if [each.shape for each in arrays] != [each.shape for each in weights[0]]:
@@ -87,8 +89,28 @@ def soup(paths, data, out, greedy=False, overwrite=False):
     return Run(out)
 
 
+def _require_one_start(runs):
+    """Refuse runs whose weights have no mean worth having, and note those that may have none.
+
+    Raises:
+        UserError: It names two runs that began with different weights.
+    """
+    facts = [read_facts(run) for run in runs]
+    for run, each in zip(runs, facts, strict=True):
+        if (each.weights, each.weight_file) != (facts[0].weights, facts[0].weight_file):
+            raise UserError(
+                f"{runs[0].path} and {run.path} began with different weights: their mean is no "
+                "network. `keras-genres ensemble` averages their scores."
+            )
+    if facts[0].weights == "random" and len({each.seed for each in facts}) > 1:
+        say(
+            "Note: these runs began with random weights of several seeds. The mean of such "
+            "networks is mostly worse than each of them"
+        )
+
+
 def _weights_of(run):
-    return load_network(run.whole(run.model_file)).get_weights()
+    return load_network(run.whole_model()).get_weights()
 
 
 def _mean(members):

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_genres.inference.runtimes import open_model
+from keras_genres.model.network import every_layer
 
 TOLERANCES = {
     ("saved_model", None): 1e-5,
@@ -104,7 +105,7 @@ class Reference:
             self.images,
         )
         self.scores = self._calibrated(self.raw)
-        self.is_full = all(layer.compute_dtype == "float32" for layer in network.layers)
+        self.is_full = all(layer.compute_dtype == "float32" for layer in every_layer(network))
 
     def itself(self, model_file):
         """Return the `Parity` of Keras with itself."""

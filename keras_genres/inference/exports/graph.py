@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genres.calibration_map import LEAST_SCORE, MOST_SCORE
+from keras_genres.model.network import every_layer
 
 
 def scorer(network, calibration=None):
@@ -56,10 +57,7 @@ def in_float32(network):
     Returns:
         The same network, changed.
     """
-    waiting = [network]
-    while waiting:
-        layer = waiting.pop()
-        waiting += getattr(layer, "layers", ())
+    for layer in every_layer(network):
         if layer.compute_dtype != "float32":
             layer.dtype_policy = "float32"
     return network

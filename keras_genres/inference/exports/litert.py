@@ -17,6 +17,7 @@ from keras_genres.files import json_text
 from keras_genres.inference.exports.graph import in_float32, trace
 from keras_genres.inference.exports.norms import with_norms_as_products
 from keras_genres.inference.runtimes import open_interpreter
+from keras_genres.model.average import members_of
 from keras_genres.model.network import backbone_of
 from keras_genres.quiet import held_stderr
 
@@ -80,11 +81,12 @@ def _in_int8(converter, sample, tail):
 
 
 def _tail(path, network):
-    """Return the names of what comes after the backbone: pooling, head and calibration.
+    """Return the names of what comes after the backbone: pooling, head, average, calibration.
 
     They cost next to nothing. In int8 a logit would have a hundred levels, and
     the logarithms of a calibration could not be computed at all.
     """
-    bulk = (f"/{backbone_of(network).name}", "/preprocess")
+    networks = members_of(network) or [network]
+    bulk = ["/preprocess", *(f"/{backbone_of(each).name}" for each in networks)]
     names = [tensor["name"] for tensor in open_interpreter(path).get_tensor_details()]
     return [name for name in names if name and not any(part in name for part in bulk)]

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from keras_genres.model.average import members_of
 from keras_genres.model.network import backbone_of
 
 _FOLDED = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
@@ -44,6 +45,12 @@ def with_norms_as_products(network):
     Returns:
         A network on the same layers, with the same scores but for rounding.
     """
+    members = members_of(network)
+    if members:
+        made = {id(member): with_norms_as_products(member) for member in members}
+        return keras.models.clone_model(
+            network, clone_function=lambda layer: made.get(id(layer), layer)
+        )
     core = backbone_of(network)
     before = {
         node.operation: tensor._keras_history.operation

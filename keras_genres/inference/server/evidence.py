@@ -31,11 +31,11 @@ class Evidence:
         max_megapixels: As for `load_picture`.
 
     Attributes:
-        method: `gradcam` where the model is a network of Keras, else `occlusion`.
+        method: `gradcam` where the model is one network of Keras, else `occlusion`.
     """
 
     def __init__(self, runtime, batcher, max_megapixels):
-        self.method = "occlusion" if runtime.network is None else "gradcam"
+        self.method = "gradcam" if runtime.has_feature_map else "occlusion"
         self._runtime = runtime
         self._batcher = batcher
         self._max_megapixels = max_megapixels
