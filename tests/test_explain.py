@@ -120,6 +120,7 @@ class Side:
 
     fit: str = "squeeze"
     network: object = None
+    has_feature_map: bool = False
     thresholds: object = dataclasses.field(default_factory=lambda: np.full(NUM_GENRES, 0.5))
 
     def score(self, images):
