@@ -40,6 +40,7 @@ _RANGES = {
     "layer_decay": (0.01, 1),
     "weight_decay": (0, 10),
     "ema": (0, 0.99999),
+    "cycles": (1, 1000),
     "step_epochs": (1, float("inf")),
     "gamma": (1e-6, 1),
     "grid_step": (0.001, 0.5),

@@ -174,6 +174,8 @@ class TrainingSettings:
     """Factor of the rate from each block of the backbone to the one below; 1 is none."""
     schedule: Literal["step", "cosine"] = "step"
     """How the rate falls within a stage: StepLR, or along half a cosine to a hundredth."""
+    cycles: int = 1
+    """`cosine`: times it runs in the last stage. With several none stops early; all are kept."""
     warmup_epochs: int = 0
     """Epochs at the begin of each stage in which the rate rises to its full height."""
     step_epochs: int = 15

@@ -159,6 +159,30 @@ class Validate(keras.callbacks.Callback):
             self.watch(epoch, scores)
 
 
+class Snapshots(keras.callbacks.Callback):
+    """Keep the network at the end of each cycle of the last stage.
+
+    Stands where the weights are in place that are validated. A cycle that is
+    trained again after a cut gives the same file again.
+
+    Args:
+        ends: Last epochs (from 0) of the cycles.
+        keep: Called with the number of a cycle, from 1.
+
+    Source: Huang et al. 2017, "Snapshot Ensembles", arXiv:1704.00109.
+    """
+
+    def __init__(self, ends, keep):
+        super().__init__()
+        self.ends = ends
+        self.keep = keep
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch in self.ends:
+            _ = self.model  # reading it brings JAX's weights up to date
+            self.keep(self.ends.index(epoch) + 1)
+
+
 class MacroF1EarlyStopping(keras.callbacks.Callback):
     """Stop when validation macro F1 no longer rises; keep the weights of the best epoch.
 

@@ -41,9 +41,10 @@ _out = click.option("--out", type=click.Path(), required=True, help="Run folder 
     type=click.Path(),
     help="Prepared posters for the new model to score, where members see several sizes.",
 )
+@click.option("--snapshots", is_flag=True, help="Of one run: the networks of its cycles.")
 @click.option("--scores-only", is_flag=True, help="Write no model, in a second, without Keras.")
 @overwrite_option
-def ensemble(runs, out, weights, of, method, data, scores_only, overwrite):
+def ensemble(runs, out, weights, of, method, data, snapshots, scores_only, overwrite):
     """Average the scores of finished runs of one split into a run folder.
 
     Where all have a model, the folder has one model that runs them all and
@@ -53,13 +54,21 @@ def ensemble(runs, out, weights, of, method, data, scores_only, overwrite):
     \b
         keras-genres ensemble runs/seed0 runs/seed1 runs/seed2 --out runs/ensemble
         keras-genres ensemble runs/v2s runs/b0 --data data/ --out runs/both --weights validation
+        keras-genres ensemble runs/cycles --snapshots --data data/ --out runs/snapshots
     """
+    if snapshots and (len(runs) > 1 or not data or scores_only or weights != "even"):
+        raise click.UsageError("--snapshots takes one RUN and --data, and counts all alike.")
     if data and scores_only:
         raise click.UsageError("--data needs the model that --scores-only leaves out.")
     if not scores_only:
         from keras_genres.training.start import start_keras
 
         start_keras()
+    if snapshots:
+        from keras_genres.training.snapshot_ensemble import snapshot_ensemble
+
+        _show(snapshot_ensemble(runs[0], data, out, method, overwrite, of))
+        return
     from keras_genres.training.ensemble import ensemble
 
     more = {"of": of, "data": data, "scores_only": scores_only}

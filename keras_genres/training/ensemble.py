@@ -83,7 +83,7 @@ def ensemble(
             posters, _ = ready_posters(data, run.settings().input, note)
             run.split().require_same(posters.split, chosen.runs[0].path, data)
             facts["data"] = str(posters.root.resolve())
-            _score_posters(run, network, posters)
+            score_posters(run, network, posters)
         else:
             write_scores(run, chosen)
         sweep(run)
@@ -118,7 +118,8 @@ def _load(run, chosen):
     return average_networks(networks, chosen.counts, (seen.height, seen.width), chosen.of)
 
 
-def _score_posters(run, network, posters):
+def score_posters(run, network, posters):
+    """Save the scores that a network gives validation and test posters, from their pixels."""
     from keras_genres.training.complete import save_scores
     from keras_genres.training.job import Job, poster_sources
     from keras_genres.training.trainee import live_scorer

@@ -8,6 +8,7 @@ Source: section 4.3 of Arayıt & Tolga 2025; gradual unfreezing is Howard &
 Ruder 2018, arXiv:1801.06146.
 """
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -39,6 +40,16 @@ class Stage:
     """Adam step size in its first epoch."""
     blocks: tuple
     """Names of the open blocks of the backbone."""
+    cycles: int = 1
+    """Times that the cosine runs from the full rate to the lowest."""
+
+    @property
+    def cycle_ends(self):
+        """Last epoch (from 0) of each cycle, which are as long as one another, give or take one."""
+        return tuple(
+            self.first_epoch + (number + 1) * self.epochs // self.cycles - 1
+            for number in range(self.cycles)
+        )
 
 
 def resolve(settings):
@@ -120,7 +131,23 @@ def stages(settings):
             f"to unfreeze. Received: head_epochs={training.head_epochs}, "
             f"epochs={training.epochs}, unfreeze={training.unfreeze!r}"
         )
+    if training.cycles > 1:
+        found[-1] = _in_cycles(found[-1], training)
     return tuple(found)
+
+
+def _in_cycles(stage, training):
+    if training.schedule != "cosine":
+        raise UserError(
+            f"training.cycles={training.cycles} runs the cosine again and again, but "
+            f"training.schedule is {training.schedule}. Set training.schedule=cosine."
+        )
+    if stage.epochs < training.cycles:
+        raise UserError(
+            f"training.cycles={training.cycles} needs as many epochs in the last stage, which has "
+            f"{stage.epochs}. Lower it, or raise training.epochs."
+        )
+    return dataclasses.replace(stage, cycles=training.cycles)
 
 
 def stage_at(stages, epoch):
@@ -142,15 +169,21 @@ def learning_rate_of(stage, epoch, training):
         [1e-05, 1e-05, 5e-06, 2.5e-06]
 
     Source: `step` is `torch.optim.lr_scheduler.StepLR`, which the paper used;
-    `cosine` is Loshchilov & Hutter 2017, arXiv:1608.03983, without restarts.
+    `cosine` is Loshchilov & Hutter 2017, arXiv:1608.03983, which begins again
+    in each cycle of the stage.
     """
-    epoch -= stage.first_epoch
-    warmup = min(training.warmup_epochs, stage.epochs - 1)
+    number = sum(epoch > end for end in stage.cycle_ends[:-1])
+    begin = stage.cycle_ends[number - 1] + 1 if number else stage.first_epoch
+    epochs = stage.first_epoch + stage.epochs - begin
+    if number < stage.cycles - 1:
+        epochs = stage.cycle_ends[number] + 1 - begin
+    epoch -= begin
+    warmup = 0 if number else min(training.warmup_epochs, epochs - 1)
     if epoch < warmup:
         return stage.learning_rate * (epoch + 1) / (warmup + 1)
     if training.schedule == "step":
         return stage.learning_rate * training.gamma ** (epoch // training.step_epochs)
-    done = (epoch - warmup) / (stage.epochs - warmup)
+    done = (epoch - warmup) / (epochs - warmup)
     share = (1 + math.cos(math.pi * done)) / 2
     return stage.learning_rate * (_LOWEST_SHARE + (1 - _LOWEST_SHARE) * share)
 

@@ -13,6 +13,7 @@ from keras_genres.input.chance import steps_per_epoch
 from keras_genres.training import callbacks, display
 from keras_genres.training.course import Course
 from keras_genres.training.display import say
+from keras_genres.training.snapshots import save_snapshot
 from keras_genres.training.stages import stage_at
 from keras_genres.training.trainee import kept_trainee, live_trainee
 
@@ -71,8 +72,10 @@ class Training:
         self.stop = stop
         training, last = job.settings.training, job.stages[-1]
         self.history = display.History(run.history_file, job.stages)
+        # What a restart costs at first must not stop what it is for.
+        stoppable = last.first_epoch if last.cycles == 1 else last.first_epoch + last.epochs
         early = callbacks.MacroF1EarlyStopping(
-            training.monitor, training.patience, last.first_epoch, job.network
+            training.monitor, training.patience, stoppable, job.network
         )
         self.course = Course(job, run.checkpoints, early, self.history, begun)
         self.steps = steps_per_epoch(len(sources["train"]), training.batch_size)
@@ -188,6 +191,7 @@ class Training:
                 self.watch,
             ),
             self.course.early,
+            *self._snapshots(),
             callbacks.PutBack(self.averaged),
             self.history,
             display.Progress(
@@ -198,6 +202,13 @@ class Training:
         if training.tensorboard:
             hooks.insert(-1, keras.callbacks.TensorBoard(self.run.path / "tensorboard"))
         return hooks
+
+    def _snapshots(self):
+        """Return the callback that keeps the network of each cycle, if there are several."""
+        ends = self.job.stages[-1].cycle_ends
+        if len(ends) == 1:
+            return []
+        return [callbacks.Snapshots(ends, lambda number: save_snapshot(self.job, self.run, number))]
 
     def _explain(self, error):
         """Name the posters that became unreadable, which TensorFlow's error does not.
