@@ -224,8 +224,10 @@ def verify(run, accept, form):
     show_default=True,
     help="Posters that are looked at.",
 )
-@click.option("--draws", type=click.IntRange(1), default=20, show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--draws", type=click.IntRange(1), default=20, show_default=True, help="Sources that are drawn."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws.")
 @format_option
 def bound(folder, jaccard, second, split, draws, seed, form):
     """Say what F1 the labels of DATA let anyone reach.
