@@ -86,6 +86,19 @@ def test_cut_posters_stay_in_their_split_with_whole_groups_and_even_genres(prepa
     assert cut.extra.keys() == full.extra.keys()
 
 
+def test_training_posters_alone_can_be_cut(prepared, tmp_path):
+    full = load_posters(prepared)
+    folder = Order(str(prepared), str(tmp_path), train_posters=50).posters_folder()
+    cut = load_posters(folder)
+    assert abs((cut.splits == "train").sum() - 50) <= 6
+    for split in ("val", "test"):
+        assert cut.part(split).paths == full.part(split).paths
+    said = describe_cut(cut.split, full.split)
+    assert said == f"{(cut.splits == 'train').sum()} of 82 training posters"
+    assert cut_posters(prepared, 50, folder) == folder  # one of all splits is made anew
+    assert len(load_posters(folder)) < 60
+
+
 def test_a_cut_is_made_once_and_again_for_other_posters(prepared, tmp_path):
     first = cut_posters(prepared, 60, tmp_path / "cut") / "split.json"
     made = first.stat().st_mtime_ns

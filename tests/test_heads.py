@@ -19,8 +19,8 @@ SPATIAL = HEADS[2:]
 PRIOR = np.linspace(0.05, 0.4, NUM_GENRES)
 
 
-def settings(head, **changes):
-    return ModelSettings(backbone="smallcnn", weights="none", head=head, **changes)
+def settings(head, backbone="smallcnn", **changes):
+    return ModelSettings(backbone=backbone, weights="none", head=head, **changes)
 
 
 def pictures(count=3):
@@ -31,10 +31,10 @@ def array(tensor):
     return keras.ops.convert_to_numpy(tensor)
 
 
-def lively(head):
+def lively(head, backbone="smallcnn"):
     """Return a network whose head has opinions, from the same first weights each time."""
     keras.utils.set_random_seed(0)
-    network = build_network(settings(head), 64, 48)
+    network = build_network(settings(head, backbone), 64, 48)
     if head == "levels":  # begins with none
         kernel = network.get_layer("genres").kernel
         kernel.assign(np.random.default_rng(0).normal(0, 0.1, kernel.shape))
@@ -114,6 +114,27 @@ def test_the_head_on_levels_sees_every_block_by_mean_and_deviation():
     np.testing.assert_allclose(rows, kept, atol=4e-3)  # deviations near 0 are held off it
 
 
+# Where a block narrows at its end, before that; after the gates, not the gates, which have one place.
+@pytest.mark.parametrize(
+    "name, block, layer",
+    [
+        ("mobilenetv2", "block3", "block_3_depthwise_relu"),
+        ("efficientnetb0", "block4", "block4c_se_excite"),
+        ("mobilenetv3small", "block4", "expanded_conv_4_squeeze_excite_mul"),
+        ("densenet121", "block3", "pool3_relu"),
+        ("resnet50", "block3", "conv3_block4_out"),
+    ],
+)
+def test_the_widest_map_of_a_block_is_what_is_looked_at(name, block, layer):
+    backbone = BACKBONES[name]
+    core = build_backbone(backbone, 64, 64)
+    top, *lower = backbone.block_maps_of(core)
+    found = dict(zip(backbone.block_names, lower, strict=False))[block]
+    assert top is core.outputs[0]
+    assert found._keras_history.operation.name == layer
+    assert found.shape[1] > 1
+
+
 def test_a_cut_inside_keeps_what_lower_blocks_told():
     network = lively("levels")
     backbone = BACKBONES["smallcnn"]
@@ -122,6 +143,15 @@ def test_a_cut_inside_keeps_what_lower_blocks_told():
     scores = build_tail(network, backbone, cut)(rows, training=False)
     np.testing.assert_allclose(array(scores), array(network(pictures())), atol=1e-6)
     assert build_tail(network, backbone, cut).get_layer("norm") is network.get_layer("norm")
+
+
+@pytest.mark.parametrize("cut", ["block3", "top"])
+def test_a_cut_keeps_the_maps_inside_blocks_too(cut):
+    network, backbone = lively("levels", "mobilenetv2"), BACKBONES["mobilenetv2"]
+    rows = build_prefix(network, backbone, [cut])(pictures(), training=False)
+    scores = array(build_tail(network, backbone, cut)(rows, training=False))
+    np.testing.assert_allclose(scores, array(network(pictures())), atol=1e-6)
+    assert np.ptp(scores, axis=0).max() > 1e-3  # or they would be equal whatever was kept
 
 
 @pytest.mark.slow

@@ -47,6 +47,11 @@ def list_(folder, form):
     "--posters", type=click.IntRange(1), help="Cut the data to about this many, splits kept."
 )
 @click.option(
+    "--train-posters",
+    type=click.IntRange(1),
+    help="Cut only the training posters to about this many; validation and test stay whole.",
+)
+@click.option(
     "--epoch-scale",
     type=click.FloatRange(0, 1, min_open=True),
     default=1.0,
@@ -81,6 +86,8 @@ def run(name, overwrite, **options):
 
     # Docker and batch schedulers end a job by SIGTERM; it stops as by Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if options["posters"] and options["train_posters"]:
+        raise click.UsageError("--posters and --train-posters exclude one another.")
     order = Order(**options)
 
     def note(line):

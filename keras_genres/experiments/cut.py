@@ -21,7 +21,7 @@ _MARK = "cut.json"
 _SCALED = ("head_epochs", "epochs", "step_epochs", "patience")
 
 
-def cut_posters(data, count, out, seed=0):
+def cut_posters(data, count, out, seed=0, splits=SPLITS):
     """Write a prepared folder with about `count` of another's posters, and reuse one that is there.
 
     Every poster stays in its split, groups stay whole, and genres keep their
@@ -30,9 +30,10 @@ def cut_posters(data, count, out, seed=0):
 
     Args:
         data: Folder that `data prepare` wrote.
-        count: Posters wanted, over all splits.
+        count: Posters wanted, over the splits that are thinned.
         out: Folder to make.
         seed: Seed of the choice.
+        splits: Names of the splits to thin; the others are kept whole.
 
     Returns:
         The folder to train on: `out`, or `data` itself where it has no more than `count`.
@@ -41,14 +42,18 @@ def cut_posters(data, count, out, seed=0):
         UserError: If too few posters would be left to fill every split.
     """
     posters = load_posters(data)
-    if count >= len(posters):
+    is_thinned = np.isin(posters.splits, splits)
+    if count >= is_thinned.sum():
         return Path(data)
     out = Path(out)
     facts = {"from_sha256": posters.split.sha256, "posters": count, "seed": seed}
+    if tuple(splits) != SPLITS:
+        facts["splits"] = list(splits)
     if (out / _MARK).exists() and read_json(out / _MARK) == facts:
         return out
-    share = count / len(posters)
-    kept = np.sort(np.concatenate([_thin(posters, split, share, seed) for split in SPLITS]))
+    share = count / is_thinned.sum()
+    thinned = [_thin(posters, split, share, seed) for split in splits]
+    kept = np.sort(np.concatenate([np.flatnonzero(~is_thinned), *thinned]))
     chosen = posters.take(kept)
     with whole_folder(out, overwrite=True, mark=_MARK) as folder:
         names = [os.path.relpath(path, out).replace(os.sep, "/") for path in chosen.paths]
@@ -122,7 +127,17 @@ def describe_cut(data, full, epoch_scale=1.0, changes=()):
     parts = []
     sizes = [sum(part["posters"] for part in split.splits.values()) for split in (data, full)]
     if data.sha256 != full.sha256:
-        parts.append(f"{sizes[0]:,} of {sizes[1]:,} posters")
+        if all(_is_whole(data, full, name) for name in ("val", "test")):
+            sizes = [split.splits["train"]["posters"] for split in (data, full)]
+            parts.append(f"{sizes[0]:,} of {sizes[1]:,} training posters")
+        else:
+            parts.append(f"{sizes[0]:,} of {sizes[1]:,} posters")
     if epoch_scale != 1:
         parts.append(f"epochs × {epoch_scale:g}")
     return "; ".join([*parts, *changes])
+
+
+def _is_whole(data, full, split):
+    # Not by hash, which is of paths: those are relative to each folder.
+    facts = ("posters", "groups", "genres")
+    return all(data.splits[split][each] == full.splits[split][each] for each in facts)

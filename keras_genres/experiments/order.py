@@ -20,6 +20,8 @@ class Order:
     """Folder of the run folders."""
     posters: int | None = None
     """Posters to cut the data to; `None` for all."""
+    train_posters: int | None = None
+    """Training posters to cut the data to, validation and test kept whole; `None` for all."""
     epoch_scale: float = 1.0
     """Factor of every number of epochs."""
     weights: str | None = None
@@ -59,9 +61,12 @@ class Order:
         so that `runs/*` does not take it for a run.
         """
         self.full_split()
-        if self.posters is None:
-            return Path(self.data)
-        return cut_posters(self.data, self.posters, Path(self.out) / f".posters-{self.posters}")
+        if self.posters is not None:
+            return cut_posters(self.data, self.posters, Path(self.out) / f".posters-{self.posters}")
+        if self.train_posters is not None:
+            folder = Path(self.out) / f".train-posters-{self.train_posters}"
+            return cut_posters(self.data, self.train_posters, folder, splits=("train",))
+        return Path(self.data)
 
     def cut_of(self, experiment):
         """Return how an experiment is cut to size as a sentence for tables; empty if it is not."""

@@ -150,6 +150,7 @@ def _command(name, order):
     command += ["--data", order.data, "--out", order.out, "--epoch-scale", str(order.epoch_scale)]
     options = {
         "posters": order.posters,
+        "train-posters": order.train_posters,
         "weights": order.weights,
         "frozen-backbone": order.frozen_backbone,
         "seed": order.seed,

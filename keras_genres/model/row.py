@@ -112,16 +112,22 @@ class Backbone:
         return found
 
     def block_maps_of(self, model):
-        """Return the symbolic tensors of every block's last feature map.
+        """Return the symbolic tensors of a feature map of every block, its widest.
 
         First the network's output, then the others from the lowest block up. A
         model that is made of them in this order has its layers in the old order.
+        Of maps with the same number of channels the last counts. Where a block
+        ends by mapping many channels to few, as in MobileNets and EfficientNets,
+        its widest map says more than its end.
 
         Args:
             model: The headless network, as `network.backbone_of` gives it.
 
         Raises:
             ValueError: If `model` is another network.
+
+        Source: activations of all layers, not of blocks' ends alone, are what
+            Evci et al. 2022, "Head2Toe", arXiv:2201.03529 select from.
         """
         # Not `layer.output`: a layer of a network that was cut out of another has two.
         found = {
@@ -130,7 +136,7 @@ class Backbone:
             for node in nodes
         }
         *lower, _ = self.layers_by_block(model).values()
-        return [model.outputs[0], *(found[layers[-1]] for layers in lower)]
+        return [model.outputs[0], *(_widest([found[each] for each in block]) for block in lower)]
 
     def feature_map_of(self, model):
         """Return the symbolic tensor of a backbone's last feature map.
@@ -156,3 +162,10 @@ def _starts(start, before, name):
     if start.startswith("after "):
         return bool(re.fullmatch(start.removeprefix("after "), before))
     return bool(re.fullmatch(start, name))
+
+
+def _widest(tensors):
+    end = tensors[-1]
+    # Gates of squeeze-and-excitation are as wide and have one place.
+    maps = [each for each in tensors if len(each.shape) == 4 and each.shape[1] >= end.shape[1]]
+    return max(reversed(maps), key=lambda each: each.shape[-1])
