@@ -114,7 +114,7 @@ def test_the_head_on_levels_sees_every_block_by_mean_and_deviation():
     np.testing.assert_allclose(rows, kept, atol=4e-3)  # deviations near 0 are held off it
 
 
-# Where a block narrows at its end, before that; after the gates, not the gates, which have one place.
+# Before a block narrows at its end, and behind its gates, which are as wide and have one place.
 @pytest.mark.parametrize(
     "name, block, layer",
     [
