@@ -9,7 +9,7 @@ RECIPES = {
     "best": {
         "input.shape": "portrait",
         "model.head": "levels",
-        "model.dropout": 0.5,
+        "model.dropout": 0.9,
         "model.prior_bias": True,
         "training.head_epochs": 15,
         "training.epochs": 0,
