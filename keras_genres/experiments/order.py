@@ -20,8 +20,6 @@ class Order:
     """Folder of the run folders."""
     posters: int | None = None
     """Posters to cut the data to; `None` for all."""
-    train_posters: int | None = None
-    """Training posters to cut the data to, validation and test kept whole; `None` for all."""
     epoch_scale: float = 1.0
     """Factor of every number of epochs."""
     weights: str | None = None
@@ -34,6 +32,8 @@ class Order:
     """Settings to change, `name=value`."""
     folder: str | None = None
     """Folder of the experiment files; `None` for the usual place."""
+    train_posters: int | None = None
+    """Training posters to cut the data to, validation and test kept whole; `None` for all."""
 
     def path(self, name):
         """Return the run folder of an experiment."""
