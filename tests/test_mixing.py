@@ -178,7 +178,9 @@ def test_losses_take_labels_between_0_and_1(name):
 
 
 def test_cutmix_trains_on_pixels_and_refuses_kept_activations(prepared):
-    assert "Prefix cache: off (training.cutmix" in dry_run(settings("training.cutmix=1"), prepared)
+    assert "Prefix cache: off (training.cutmix" in dry_run(
+        settings("training.cutmix=1", "prefix.cache=auto"), prepared
+    )
     with pytest.raises(UserError, match=r"training\.cutmix pastes pixels"):
         resolve(settings("training.cutmix=1", "prefix.cache=on"))
 
