@@ -22,8 +22,9 @@ from keras_genres.files import explain_os_error
 from keras_genres.inference.commands import explain, export
 from keras_genres.inference.predict_command import predict
 from keras_genres.inference.server.commands import serve
-from keras_genres.model.backbones import BACKBONES
+from keras_genres.model.backbones import BACKBONES, find_backbone
 from keras_genres.options import (
+    RowChoice,
     format_option,
     overwrite_option,
     print_rows,
@@ -99,7 +100,7 @@ def demo(out, seed, overwrite):
 @main.command()
 @click.argument(
     "backbone",
-    type=click.Choice(sorted(BACKBONES), case_sensitive=False),
+    type=RowChoice(BACKBONES, find_backbone),
     metavar="[BACKBONE]",
     required=False,
 )

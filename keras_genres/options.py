@@ -4,6 +4,7 @@ import json
 
 import click
 
+from keras_genres.errors import UserError
 from keras_genres.recipes import RECIPES
 
 format_option = click.option(
@@ -26,6 +27,26 @@ set_option = click.option(
 )
 seed_option = click.option("--seed", type=int, help="Short for --set training.seed=…")
 weights_option = click.option("--weights", help="imagenet, none, or a weight file of the backbone.")
+
+
+class RowChoice(click.Choice):
+    """Name of a row of a table; of a wrong one `find` says in a line what is nearest.
+
+    Args:
+        rows: Table by name.
+        find: Returns the row of a name that a user wrote, or raises `UserError`.
+    """
+
+    def __init__(self, rows, find):
+        super().__init__(sorted(rows), case_sensitive=False)
+        self.find = find
+
+    def convert(self, value, param, ctx):
+        try:
+            return self.find(value).name
+        except UserError as error:
+            self.fail(str(error), param, ctx)
+
 
 _SHORTCUTS = {
     "weights": "model.weights",

@@ -175,6 +175,18 @@ def test_a_full_disk_is_one_line(run, monkeypatch):
     assert not run.report.exists()
 
 
+def test_a_mistyped_backbone_is_told_the_nearest_and_separators_do_not_count(tmp_path):
+    for command in (
+        ["fit", "mobilenett"],
+        ["baseline", "mlknn-frozen", "--backbone", "mobilenett"],
+    ):
+        result = call(*command, "--data", str(tmp_path))
+        assert result.exit_code == 2
+        assert "Did you mean 'mobilenetv2'?" in result.stderr.splitlines()[-1]
+    result = call("fit", "MobileNet-V2", "--data", str(tmp_path))
+    assert "backbone" not in result.stderr and result.exit_code == 1
+
+
 def test_fit_takes_the_backbone_of_the_config_file_unless_one_is_named(prepared, tmp_path):
     (tmp_path / "mine.yaml").write_text("model:\n  backbone: smallcnn\n")
     tiny = [part for each in TINY for part in ("--set", each) if "backbone" not in each]

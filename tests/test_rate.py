@@ -102,3 +102,14 @@ def test_what_cannot_be_tested_is_said_in_one_line(prepared, tmp_path, changes, 
     with pytest.raises(UserError, match=message):
         rate(load_settings(None, [*TINY, *changes]), prepared, tmp_path / "rate", **options)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_chance_in_the_first_batches_is_no_fall():
+    # The mean of one or two batches jumps; from the fifteenth on the loss falls as fast as it can.
+    random = np.random.default_rng(0)
+    losses = np.concatenate([[2.0, 0.9, 1.1, 1.0, 1.0], np.ones(10), np.linspace(1, 0.6, 20)])
+    found, _ = rates(losses + random.normal(0, 1e-3, len(losses)))
+    assert found.steepest >= found.rates[15]
+    # Lowest in those batches: nothing is learned after them.
+    found, _ = rates([1.0, 0.5, *np.full(40, 1.0)])
+    assert (found.steepest, found.tenth) == (None, None)

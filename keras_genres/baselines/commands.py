@@ -9,8 +9,9 @@ import click
 
 from keras_genres.baselines.table import BASELINES, MEASURES
 from keras_genres.errors import UserError
-from keras_genres.model.backbones import BACKBONES
+from keras_genres.model.backbones import BACKBONES, find_backbone
 from keras_genres.options import (
+    RowChoice,
     config_option,
     overwrite_option,
     seed_option,
@@ -50,7 +51,7 @@ def _help():
 )
 @click.option(
     "--backbone",
-    type=click.Choice(sorted(BACKBONES), case_sensitive=False),
+    type=RowChoice(BACKBONES, find_backbone),
     metavar="BACKBONE",
     help="Whose frozen features; default: efficientnetv2s.",
 )

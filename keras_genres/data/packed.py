@@ -52,7 +52,10 @@ def read_posters(path, with_extra=True):
     number = {name: column for column, name in enumerate(header)}
     missing = [name for name in COLUMNS if name not in number]
     if missing:
-        raise UserError(f"{table} lacks the columns {', '.join(missing)}. {_AGAIN}")
+        raise UserError(
+            f"{table} is not what `keras-genres data prepare` writes: it lacks the columns "
+            f"{', '.join(missing)}. Run that command on it, and give the folder that it makes."
+        )
     filenames, groups, labels, splits = Texts(), Texts(), bytearray(), bytearray()
     extra = {name: Texts() for name in header if with_extra and name not in COLUMNS}
     for row in rows:

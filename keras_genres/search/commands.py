@@ -110,7 +110,8 @@ def rate(settings, folder, out, form, **options):
     """Find the learning rates that BACKBONE can be trained with, in one short training.
 
     The rate rises from batch to batch until the loss runs away. A good one is
-    where the loss falls fastest, or a tenth of that at its lowest point.
+    where the smoothed loss falls fastest (`steepest_fall`), or a tenth of that at
+    its lowest point (`tenth_of_lowest`); `last_rate` is where the test ended.
 
     \b
         keras-genres rate mobilenetv2 --data data/ --out runs/rate

@@ -33,7 +33,7 @@ _MOMENTUM = 0.95
 _DIVERGED = 4
 """Times the lowest smoothed loss at which the test ends."""
 _LEAST = 10
-"""Batches below which there is nothing to see."""
+"""Batches below which there is nothing to see, and which are left out at the beginning."""
 
 
 @dataclass
@@ -68,14 +68,15 @@ class Rates:
     def steepest(self):
         """Rate at which the smoothed loss falls fastest, on the way to its lowest point.
 
-        `None` if it never falls.
+        The first batches are left out: the mean of so few is mostly chance.
+        `None` if the loss never falls after them.
         """
         lowest = self._lowest
-        if lowest < 2:
+        if lowest <= _LEAST:
             return None
-        slopes = np.gradient(self.smooth, np.log(self.rates))[: lowest + 1]
+        slopes = np.gradient(self.smooth, np.log(self.rates))[_LEAST : lowest + 1]
         steepest = int(slopes.argmin())
-        return self.rates[steepest] if slopes[steepest] < 0 else None
+        return self.rates[_LEAST + steepest] if slopes[steepest] < 0 else None
 
     @property
     def tenth(self):

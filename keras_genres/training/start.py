@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import logging
 import os
 import sys
 
@@ -32,6 +33,12 @@ def start_keras():
     with held_stderr():
         for name in ("tensorflow", "keras"):
             importlib.import_module(name)
+    logging.getLogger("tensorflow").addFilter(_is_news)
+
+
+def _is_news(record):
+    """Return whether a note is worth showing; each network that is built is traced once."""
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 def _keep_memory():
