@@ -184,7 +184,7 @@ def test_a_mistyped_backbone_is_told_the_nearest_and_separators_do_not_count(tmp
         assert result.exit_code == 2
         assert "Did you mean 'mobilenetv2'?" in result.stderr.splitlines()[-1]
     result = call("fit", "MobileNet-V2", "--data", str(tmp_path))
-    assert "backbone" not in result.stderr and result.exit_code == 1
+    assert "BACKBONE" not in result.stderr and result.exit_code == 1
 
 
 def test_fit_takes_the_backbone_of_the_config_file_unless_one_is_named(prepared, tmp_path):
