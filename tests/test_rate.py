@@ -111,5 +111,5 @@ def test_chance_in_the_first_batches_is_no_fall():
     found, _ = rates(losses + random.normal(0, 1e-3, len(losses)))
     assert found.steepest >= found.rates[15]
     # Lowest in those batches: nothing is learned after them.
-    found, _ = rates([1.0, 0.5, *np.full(40, 1.0)])
+    found, _ = rates([1.0, *np.full(5, 0.5), *np.full(40, 1.0)])
     assert (found.steepest, found.tenth) == (None, None)

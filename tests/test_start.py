@@ -19,6 +19,22 @@ def test_keras_starts_without_a_word_on_stderr():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_tensorflow_does_not_complain_of_networks_that_are_built_one_after_another():
+    code = """
+from keras_genres.training.start import start_keras
+if {quiet}:
+    start_keras()
+import keras, numpy as np
+for _ in range(8):
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    network.predict(np.zeros((1, 2)), verbose=0)
+"""
+    if "retracing" not in run(code.format(quiet=False)).stderr:
+        pytest.skip("this TensorFlow does not complain")
+    done = run(code.format(quiet=True))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.skipif(os.path.exists("/dev/nvidiactl"), reason="for machines without a GPU")
 def test_tensorflow_keeps_its_memory_unless_it_is_told_not_to():
     code = "from keras_genres.training.start import start_keras; start_keras(); import os; "
