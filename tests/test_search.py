@@ -130,6 +130,7 @@ def test_the_command_tells_the_best_of_a_search_that_is_done(done, without_test_
         "training.batch_size",
     }
     assert "3 trials: 3 complete. Best: trial" in result.stderr
+    assert result.stderr.count("Importances are told from 5 complete trials on.") == 1
     table = CliRunner().invoke(main, [*command, "--minutes", "0"])
     assert "8, 16" in table.stdout and f"Search folder: {done}" in table.stdout
 

@@ -96,6 +96,8 @@ def _facts(facts):
         f"Duplicates:        {_duplicates(facts['duplicates'])}",
         f"Conflicts:         {_conflicts(facts['conflicts'])}",
     ]
+    if "extends" in facts:
+        lines.append(f"Extends:           validation and test of the split {facts['extends'][:16]}")
     if facts["ignored_genres"]:
         lines.append(f"Ignored genres:    {_counts(facts['ignored_genres'].items())}")
     return lines

@@ -32,10 +32,18 @@ def prepare_options(command):
 @click.option("--images", type=click.Path(), help="Folder of the posters a CSV names.")
 @click.option("--id-column", help="CSV column that names the film.")
 @click.option("--ignore-unknown", is_flag=True, help="Leave out genres that are not of the 19.")
+@click.option(
+    "--extend",
+    type=click.Path(),
+    help="Prepared folder whose validation and test posters stay so; all others are trained on.",
+)
 @click.option("--jobs", type=click.IntRange(1), help="Posters checked at a time.")
 @prepare_options
 @overwrite_option
-def prepare(source, out, images, id_column, ignore_unknown, jobs, overwrite, **values):
+@click.pass_context
+def prepare(
+    context, source, out, images, id_column, ignore_unknown, extend, jobs, overwrite, **values
+):
     """Make multilabel_posters.csv and its split from SOURCE.
 
     SOURCE is a folder with a sub-folder for each genre, or a CSV with the 19
@@ -43,7 +51,14 @@ def prepare(source, out, images, id_column, ignore_unknown, jobs, overwrite, **v
 
     \b
         keras-genres data prepare posters/ --out data/
+        keras-genres data prepare more-posters/ --extend data/ --out more-data/
     """
+    drawn = ("seed", "val_fraction", "test_fraction")
+    given = [name for name in drawn if context.get_parameter_source(name).name != "DEFAULT"]
+    if extend and given:
+        raise click.UsageError(
+            f"--extend takes the split of {extend}: --{given[0].replace('_', '-')} does not count."
+        )
     from keras_genres.data.check import check, format_check
     from keras_genres.data.prepare import prepare
 
@@ -54,6 +69,7 @@ def prepare(source, out, images, id_column, ignore_unknown, jobs, overwrite, **v
         images=images,
         id_column=id_column,
         ignore_unknown=ignore_unknown,
+        extend=extend,
         overwrite=overwrite,
         jobs=jobs,
     )

@@ -15,6 +15,7 @@ import numpy as np
 from keras_genres import __version__
 from keras_genres.data.batches import map_files
 from keras_genres.data.duplicates import components, same_pictures, stock_pictures
+from keras_genres.data.extend import HeldOut, crossing
 from keras_genres.data.findings import Findings
 from keras_genres.data.groups import find_links, name_groups, tally, write_groups
 from keras_genres.data.opening import Tree, Unusable
@@ -58,6 +59,7 @@ def prepare(
     images=None,
     id_column=None,
     ignore_unknown=False,
+    extend=None,
     overwrite=False,
     jobs=None,
 ):
@@ -77,6 +79,9 @@ def prepare(
         images: Folder of a CSV's pictures.
         id_column: CSV column with the film's id.
         ignore_unknown: Leave out unknown genres instead of stopping.
+        extend: Prepared folder whose validation and test posters stay so, while
+            all others are for training; seed and shares of the settings do not
+            count then. A poster that belongs to a group of one of them is left out.
         overwrite: Replace a prepared folder that is there.
         jobs: Posters decoded at a time; by default twice the CPU cores.
 
@@ -92,7 +97,8 @@ def prepare(
     fractions = split_fractions(settings)
     source, out = Path(source), Path(out)
     jobs = jobs or 2 * (os.cpu_count() or 1)
-    _guard(source, out, images, overwrite)
+    _guard(source, out, (images, extend), overwrite)
+    held_out = HeldOut(extend) if extend is not None else None
     with whole_folder(out, overwrite) as scratch, closing(Stamps(scratch)) as stamps:
         found = read_source(
             source,
@@ -103,11 +109,11 @@ def prepare(
             skip=(out, scratch),
             jobs=jobs,
         )
-        facts = _fill(scratch, stamps, out, source, found, settings, fractions, jobs)
+        facts = _fill(scratch, stamps, out, source, found, settings, fractions, jobs, held_out)
     return Prepared(out, facts)
 
 
-def _fill(scratch, stamps, out, source, found, settings, fractions, jobs):
+def _fill(scratch, stamps, out, source, found, settings, fractions, jobs, held_out):
     """Write all files of a prepared folder into `scratch`; return its facts."""
     prefix = _prefix(found, out)
     rejected = [(one_line(name), reason, detail) for name, reason, detail in found.rejected]
@@ -119,6 +125,14 @@ def _fill(scratch, stamps, out, source, found, settings, fractions, jobs):
         firsts, pairs = same_pictures(findings.looks(), settings.near_duplicate_bits)
         keep = _leave_out_stock(scratch, entries, findings, firsts, pairs, settings, rejected)
         links = find_links(entries, findings.digests(), firsts, pairs, keep)
+        if held_out is not None:
+            digests = (stamps[row].sha256 for row in keep)
+            given = held_out.find(entries.names.take(keep), digests)
+            stays = _leave_out_crossing(
+                scratch, entries, findings, keep, held_out, given, links, rejected
+            )
+            keep, given = keep[stays], given[stays]
+            links = find_links(entries, findings.digests(), firsts, pairs, keep)
     finally:
         findings.close()
     entries = found.entries = entries.take(keep)
@@ -126,7 +140,13 @@ def _fill(scratch, stamps, out, source, found, settings, fractions, jobs):
     joined = ((int(one), int(other)) for pairs in links.values() for one, other in pairs)
     groups = name_groups(entries, components(len(entries), joined))
     labels = entries.labels()
-    splits = draw_splits(labels, groups.numbers, fractions, settings.seed)
+    seed, notes = settings.seed, []
+    if held_out is None:
+        splits = draw_splits(labels, groups.numbers, fractions, seed)
+    else:
+        seed, notes = held_out.split.seed, held_out.notes(given, source)
+        splits = np.array(SPLITS)[given]
+        fractions = {name: round(float((splits == name).mean()), 4) for name in SPLITS}
     kinds = [findings.kind(row) for row in keep]
     names = Texts(_name_in_table(*pair, prefix) for pair in zip(entries.names, kinds, strict=True))
     write_posters(
@@ -135,7 +155,7 @@ def _fill(scratch, stamps, out, source, found, settings, fractions, jobs):
         labels,
         splits,
         groups.of_posters(),
-        settings.seed,
+        seed,
         fractions,
         entries.extra,
     )
@@ -161,16 +181,17 @@ def _fill(scratch, stamps, out, source, found, settings, fractions, jobs):
         "ignored_genres": dict(sorted(found.ignored.items())),
         **together,
         "files_sha256": files_sha256,
-        "notes": [*map(one_line, found.notes), *_warnings(labels, splits, groups)],
+        **({"extends": held_out.split.sha256} if held_out else {}),
+        "notes": [*map(one_line, [*found.notes, *notes]), *_warnings(labels, splits, groups)],
     }
     write_json(scratch / FACTS, facts)
     return facts
 
 
-def _guard(source, out, images, overwrite):
+def _guard(source, out, others, overwrite):
     """Refuse to write over what is read, or over a folder that is not ours."""
     here = Path(os.path.realpath(out))
-    for read in filter(None, (source, images)):
+    for read in filter(None, (source, *others)):
         read = Path(os.path.realpath(read))
         if here == read or here in read.parents:
             raise UserError(f"--out {out} holds {read}, which is read. Choose another --out.")
@@ -247,19 +268,40 @@ def plain_copy(picture):
     return file.getvalue()
 
 
+def _leave_out_crossing(scratch, entries, findings, keep, held_out, given, links, rejected):
+    """Leave out posters that belong to one of another split; return which of `keep` stay."""
+    crosses = crossing(given, links)
+    for place in np.flatnonzero(crosses):
+        name = entries.names[keep[place]]
+        _remove_copy(scratch, name, findings.kind(keep[place]))
+        split = SPLITS[crosses[place]]
+        detail = f"of one film or picture with a {split} poster of {one_line(held_out.folder)}"
+        rejected.append((one_line(name), "held out", detail))
+    _remove_empty(scratch)
+    return crosses == 0
+
+
 def _leave_out_stock(scratch, entries, findings, firsts, pairs, settings, rejected):
     """Return the indices of the entries that show no stock picture; remove copies of the others."""
     films = map(entries.films_or_name, range(len(entries)))
     shared = stock_pictures(firsts, pairs, films, settings.stock_films)
     for index in np.flatnonzero(shared):
-        name, kind = entries.names[index], findings.kind(index)
-        if kind[1]:
-            (scratch / _copy_name(name, kind)).unlink()
+        name = entries.names[index]
+        _remove_copy(scratch, name, findings.kind(index))
         detail = f"{shared[index]} films share this picture"
         rejected.append((one_line(name), "stock picture", detail))
+    _remove_empty(scratch)
+    return np.flatnonzero(shared == 0)
+
+
+def _remove_copy(scratch, name, kind):
+    if kind[1]:
+        (scratch / _copy_name(name, kind)).unlink()
+
+
+def _remove_empty(scratch):
     with suppress(OSError):  # unless there are copies in it
         (scratch / COPIES).rmdir()
-    return np.flatnonzero(shared == 0)
 
 
 def _prefix(found, out):

@@ -37,7 +37,12 @@ class _Stopped(KeyboardInterrupt):
     type=click.Choice(_FORMS),
     help="Form of the output; default: by the ending of --out, or table.",
 )
-@click.option("--top", type=click.IntRange(1, 19), help="Tell the K best scores only.", metavar="K")
+@click.option(
+    "--top",
+    type=click.IntRange(1, 19),
+    help="Tell the K best scores only; genres stay.",
+    metavar="K",
+)
 @click.option("--column", help="Column of a CSV that names posters.")
 @click.option("--images", type=click.Path(), help="Folder that files in a CSV are relative to.")
 @click.option("--shard", type=_Shard(), help="Take the I-th of N parts of the posters.")

@@ -13,7 +13,7 @@ from keras_genres.evaluation.figures.style import house_style
 from keras_genres.files import write_text
 from keras_genres.search.figures import draw_history, draw_parameters
 from keras_genres.search.journal import SCRATCH
-from keras_genres.search.study import importances
+from keras_genres.search.study import TOLD_TRIALS, importances
 from keras_genres.settings import Settings
 
 _COLUMNS = ("trial", "state", "value", "best_epoch", "epochs", "seconds")
@@ -74,6 +74,8 @@ class Found:
         text += f" Best: trial {self.best + 1}, {self.measure} {best.value:.4f} on validation"
         if first.value is not None and self.best:
             text += f" (trial 1, the settings it began with: {first.value:.4f})"
+        if not importances(self.study):
+            text += f". Importances are told from {TOLD_TRIALS} complete trials on"
         return text + "."
 
 

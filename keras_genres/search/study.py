@@ -21,6 +21,8 @@ _RANDOM_TRIALS = 8
 """Trials at random before TPE has something to go by."""
 _UNPRUNED_TRIALS = 5
 """Whole trials before a median says much."""
+TOLD_TRIALS = 5
+"""Whole trials with different values from which importances are told."""
 _UNPRUNED_EPOCHS = 3
 """Epochs in which a lower rate only begins more slowly."""
 
@@ -101,7 +103,7 @@ def importances(study):
     from optuna.importance import get_param_importances
 
     complete = [trial for trial in study.trials if trial.value is not None]
-    if len({trial.value for trial in complete}) < _UNPRUNED_TRIALS:
+    if len({trial.value for trial in complete}) < TOLD_TRIALS:
         return {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a setting which seldom counts is known badly
