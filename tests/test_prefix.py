@@ -19,9 +19,10 @@ from keras_genres.settings import load_settings
 from keras_genres.training.fit import dry_run, fit
 from keras_genres.training.interrupt import StopOnSignal
 from keras_genres.training.job import build_job, poster_sources
-from keras_genres.training.prefix import keep_frozen
+from keras_genres.training.prefix import PrefixCache, keep_frozen
 from keras_genres.training.prefix_choice import choose_place, pays
 from keras_genres.training.stages import resolve
+from keras_genres.training.trainee import kept_trainee, live_trainee
 
 # Both stages leave something frozen, and there are as many views as epochs in
 # the longer one, made with the training's seed.
@@ -74,6 +75,46 @@ def test_a_run_on_kept_activations_is_the_run_on_pixels(prepared, tmp_path, cach
     images = decode_posters(tf.stack([tf.io.read_file(path) for path in map(str, paths)]), 32, 32)
     found = model.predict(tf.cast(images, tf.float32), verbose=0)
     np.testing.assert_allclose(found, scores.scores, atol=1e-5)
+
+
+def test_a_stage_too_short_for_its_own_activations_takes_those_of_a_later_one(
+    prepared, tmp_path, cache, monkeypatch, capsys
+):
+    gradual = ("training.head_epochs=1", "training.epochs=3", "training.gradual_epochs=1")
+    gradual += ("training.unfreeze=block3,block4", "prefix.cache=auto")
+    live = fit(frozen(*gradual, "prefix.cache=off"), prepared, tmp_path / "live")
+    monkeypatch.setattr(PrefixCache, "_pays", lambda self, stage, cut: (stage.name == "blocks", ""))
+    run = fit(frozen(*gradual), prepared, tmp_path / "run")
+    said = capsys.readouterr().err
+    for name in ("head", "from block4"):
+        assert f"stage {name}: on, from what stage blocks keeps" in said
+    assert len(list(cache.glob("*.rows"))) == 6  # four views, validation and test, at one cut
+    stages = [row["stage"] for row in history(run)]
+    assert stages == ["head", "from block4", "blocks", "blocks"]
+    for kept, wanted in zip(history(run)[:2], history(live), strict=False):
+        assert float(kept["loss"]) == pytest.approx(float(wanted["loss"]), abs=5e-4)
+        assert float(kept["val_loss"]) == pytest.approx(float(wanted["val_loss"]), abs=5e-4)
+
+
+def test_what_lies_between_lower_activations_and_the_open_blocks_stays_frozen(
+    prepared, cache, monkeypatch
+):
+    monkeypatch.setattr(PrefixCache, "_pays", lambda self, stage, cut: (stage.name == "blocks", ""))
+    found = fill(
+        prepared,
+        "training.gradual_epochs=1",
+        "training.unfreeze=block3,block4",
+        "prefix.cache=auto",
+    )
+    job = found.job
+    for stage in job.stages:
+        job.open(stage)
+        trainee = kept_trainee(job, found.kept[stage])
+        opened = {id(variable) for variable in trainee.model.trainable_variables}
+        assert opened == {id(variable) for variable in job.network.trainable_variables}
+        live = live_trainee(job, found.runner.sources)
+        # Held-out posters are kept in float32.
+        np.testing.assert_allclose(trainee.score("val"), live.score("val"), atol=1e-5)
 
 
 def fill(data, *overrides):

@@ -172,6 +172,25 @@ def test_what_was_decided_of_the_prefix_cache_stays_decided(prepared, tmp_path, 
     assert unlike(run, uncut) == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("batches", [4, 8, 14])
+def test_a_stage_on_the_activations_of_a_later_one_stays_on_them(
+    prepared, tmp_path, monkeypatch, batches
+):
+    asked = ("training.unfreeze=block3,block4", "training.gradual_epochs=1", "prefix.cache=auto")
+    asked += ("prefix.views=2", "prefix.place=memory")
+    from keras_genres.training.prefix import PrefixCache
+
+    with monkeypatch.context() as patch:
+        pays = {"blocks": True, "head": False, "from block4": False}
+        patch.setattr(PrefixCache, "_pays", lambda self, stage, cut: (pays[stage.name], ""))
+        uncut = fit(settings(*asked), prepared, tmp_path / "uncut")
+        cut_off(prepared, tmp_path / "run", patch, batches, *asked)
+    run = resume(tmp_path / "run")
+    assert set(run.environment()["stages_on_kept_activations"]) == set(pays)
+    assert unlike(run, uncut) == []
+
+
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     prepared, tmp_path, monkeypatch, finished, capsys
 ):

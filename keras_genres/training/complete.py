@@ -43,9 +43,11 @@ def complete(job, run, origin, out, begun):
     sources = poster_sources(job)
     decided = run.checkpoints / _DECIDED
     with _told_how_to_resume(run, out), StopOnSignal() as stop:
-        names = read_sealed(decided)["stages"] if decided.exists() else None
-        prefix = keep_frozen(job, sources, stop, names)
-        write_sealed(decided, {"stages": [stage.name for stage in prefix.kept]})
+        cuts = read_sealed(decided)["stages"] if decided.exists() else None
+        prefix = keep_frozen(job, sources, stop, cuts)
+        write_sealed(
+            decided, {"stages": {stage.name: kept.cut for stage, kept in prefix.kept.items()}}
+        )
         course, score = train(job, sources, prefix, run, stop, begun)
         save_results(job, score, run, stop)
         environment = describe_environment() | {

@@ -27,8 +27,9 @@ def keep_frozen(job, sources, stop, decided=None, times=1):
         job: The `Job`.
         sources: Split name to `PosterSource`; prepared unless nothing is asked of them.
         stop: A `StopOnSignal`.
-        decided: Names of the stages that train on kept activations, where an
-            earlier process of the run decided that: rounding must not change.
+        decided: `{stage name: cut}` of the stages that train on kept activations, where
+            an earlier process of the run decided that: rounding must not change. A list
+            of names, as runs before had it, stands for the cuts of the stages themselves.
         times: Trainings that are going to use what is on the disk.
 
     Returns:
@@ -81,9 +82,11 @@ class PrefixCache:
         self.layout = Layout(job, sources)
         self.runner = PrefixPass(job, sources)
         self.kept = {}
+        self._laid_out = {}
         backbone = BACKBONES[job.settings.model.backbone]
+        given = decided if isinstance(decided, dict) else {}
         self._cuts = {
-            stage: find_cut(stage.blocks, backbone)
+            stage: given.get(stage.name) or find_cut(stage.blocks, backbone)
             for stage in job.stages
             if self.options.cache != "off" and (decided is None or stage.name in decided)
         }
@@ -101,7 +104,7 @@ class PrefixCache:
         """
         for stage, cut in self._cuts.items():
             if cut is not None and self.options.place != "memory":
-                kept = self.layout.at(cut, self.folder)
+                kept = self._at(cut, self.folder)
                 if not kept.missing:
                     self.kept[stage] = kept
                     self._say(stage, f"on, {amount(kept.size)} found from an earlier run")
@@ -112,6 +115,8 @@ class PrefixCache:
 
         The last stage first: where its activations are computed, those of an
         earlier one come from the same pass and cost only the blocks between.
+        A stage that is too short for its own takes those of a later one, which
+        end lower: its frozen part begins there instead of at the pixels.
 
         Raises:
             UserError: If the cache was asked for and there is no room for it.
@@ -125,11 +130,16 @@ class PrefixCache:
             is_kept, why = self._pays(stage, cut)
             if is_kept:
                 is_kept, why = self._find_place(stage, cut, why)
+            lower = None if is_kept else self._lower(stage)
+            if lower is not None:
+                owner = next(other for other, kept in self.kept.items() if kept is lower)
+                self.kept[stage] = lower
+                is_kept, why = True, f"from what stage {owner.name} keeps"
             self._say(stage, f"{'on' if is_kept else 'off'}, {why}")
 
     def fill(self, stop):
         """Compute what is missing: see `PrefixPass.fill`."""
-        kept = list(self.kept.values())
+        kept = self._distinct()
         self.runner.fill(kept, stop)
         clipped = sum(part.clipped for one in kept for part in one.all)
         if clipped:
@@ -147,13 +157,13 @@ class PrefixCache:
         if self._is_decided:
             return True, "as before"
         counts = self.layout.counts
-        missing = self.layout.at(cut, self._folder_of(self.options.place)).missing
+        missing = self._at(cut, self._folder_of(self.options.place)).missing
         # What is in memory goes with its training.
         epochs = stage.epochs * (self._times if self.options.place != "memory" else 1)
         live = epochs * (counts["train"] + counts["val"])
         if stage is self.job.stages[-1]:
             live += sum(counts[part] for part in HELD_OUT)  # its network scores them at the end
-        others = tuple(kept.cut for kept in self.kept.values() if kept.missing)
+        others = tuple(kept.cut for kept in self._distinct() if kept.missing)
         if missing >= live and not others:
             return False, (
                 f"{live} passes of a poster in {count_epochs(epochs)} are fewer than the "
@@ -164,8 +174,8 @@ class PrefixCache:
         return pays(epochs, live * seconds((cut,)), missing * max(extra, 0.0))
 
     def _find_place(self, stage, cut, why):
-        kept = self.layout.at(cut, self.folder)
-        others = sum(other.size for other in self.kept.values())
+        kept = self._at(cut, self.folder)
+        others = sum(other.size for other in self._distinct() if other.cut != cut)
         place, lack = choose_place(self.options, kept.size, others, self.folder)
         if place is None:
             if self.options.cache == "on" or self._is_decided:
@@ -174,9 +184,26 @@ class PrefixCache:
                     "Set prefix.views lower, raise the limit, or use --prefix-cache off."
                 )
             return False, f"its activations take {amount(kept.size)}: {lack}"
-        self.kept[stage] = self.layout.at(cut, self._folder_of(place))
+        self.kept[stage] = self._at(cut, self._folder_of(place))
         where = self.folder if place == "disk" else "memory" + (f" ({lack})" if lack else "")
         return True, f"{why}: {kept}, {amount(kept.size)} in {where}"
+
+    def _lower(self, stage):
+        """Return the `Kept` of the next stage that has one and opens all that this one opens."""
+        stages = self.job.stages
+        for later in stages[stages.index(stage) + 1 :]:
+            if later in self.kept and set(stage.blocks) <= set(later.blocks):
+                return self.kept[later]
+        return None
+
+    def _at(self, cut, folder):
+        """Return the `Kept` of a cut, the same one for all stages that take it."""
+        if (cut, folder) not in self._laid_out:
+            self._laid_out[cut, folder] = self.layout.at(cut, folder)
+        return self._laid_out[cut, folder]
+
+    def _distinct(self):
+        return list({id(kept): kept for kept in self.kept.values()}.values())
 
     def _folder_of(self, place):
         return None if place == "memory" else self.folder
